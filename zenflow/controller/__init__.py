@@ -1,0 +1,1 @@
+"""The JobFlow meets the world: observe, decide, apply, publish."""

@@ -1,0 +1,1 @@
+"""What happens next. Same snapshot, same decision; imports nothing of ours but `zenflow.api`."""
