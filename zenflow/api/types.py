@@ -92,9 +92,7 @@ class Backoff(Model):
         BackoffType.EXPONENTIAL,
         description="Exponential: duration * factor^n before retry n (from 0); Linear: duration * (n+1); Fixed: duration. Never more than 1h.",
     )
-    factor: float = Field(
-        2.0, ge=1.0, le=100.0, description="Factor of an Exponential backoff, from 1 to 100."
-    )
+    factor: float = Field(2.0, ge=1.0, le=100.0, description="Factor of an Exponential backoff, from 1 to 100.")
     duration: str = Field(
         "10s",
         max_length=64,
@@ -118,9 +116,7 @@ class Step(Model):
     """One node of the graph: a Job, or a Manual approval gate."""
 
     name: StepName = Field(description="Unique name of the step: a DNS label of at most 63 characters.")
-    type: StepType = Field(
-        StepType.JOB, description="Job runs the template; Manual waits for a person's approval."
-    )
+    type: StepType = Field(StepType.JOB, description="Job runs the template; Manual waits for a person's approval.")
     dependencies: tuple[StepName, ...] = Field(
         (), max_length=MAX_DEPENDENCIES, description="Steps that must be done before this one starts."
     )
@@ -156,9 +152,7 @@ class OnExitCodes(Model):
         max_length=63,
         description='Container to look at; by default "main", or any where no container is called main.',
     )
-    operator: ExitCodeOperator = Field(
-        description="In: the exit code is one of values; NotIn: it is none of them."
-    )
+    operator: ExitCodeOperator = Field(description="In: the exit code is one of values; NotIn: it is none of them.")
     values: tuple[Annotated[int, Field(ge=0, le=255)], ...] = Field(
         min_length=1, max_length=255, description="Exit codes."
     )
@@ -233,9 +227,7 @@ class ResourceTemplates(Model):
     volume_claim_templates: tuple[VolumeClaimTemplate, ...] = Field(
         (), max_length=100, description="PersistentVolumeClaims to create."
     )
-    config_map_templates: tuple[ConfigMapTemplate, ...] = Field(
-        (), max_length=100, description="ConfigMaps to create."
-    )
+    config_map_templates: tuple[ConfigMapTemplate, ...] = Field((), max_length=100, description="ConfigMaps to create.")
 
 
 class JobFlowSpec(Model):
@@ -311,12 +303,8 @@ class Condition(Model):
 class JobFlowStatus(Model):
     """A report; what happens next is derived from the Jobs."""
 
-    phase: FlowPhase | None = Field(
-        None, description="Pending, Running, Paused, Suspended, Succeeded or Failed."
-    )
-    message: str | None = Field(
-        None, description="One sentence for a person: what it is doing or waiting for."
-    )
+    phase: FlowPhase | None = Field(None, description="Pending, Running, Paused, Suspended, Succeeded or Failed.")
+    message: str | None = Field(None, description="One sentence for a person: what it is doing or waiting for.")
     observed_generation: int = Field(0, description="Generation of the spec this status was computed from.")
     start_time: datetime | None = Field(None, description="When the flow started.")
     completion_time: datetime | None = Field(None, description="When the flow ended.")
