@@ -76,5 +76,5 @@ class Transport(Protocol):
         ...
 
     def stream(self, request: Request, *, silence: float) -> Stream:
-        """Open a watch; `silence` is the inactivity limit in seconds. Raises `errors.ApiError` or `errors.Unreachable`."""
+        """Open a watch that may be silent for `silence` seconds. Raises `errors.ApiError` or `errors.Unreachable`."""
         ...
