@@ -1,0 +1,122 @@
+"""All that a decision may look at, `now` included. Built by `controller.observer`, read by everything in `dag`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
+
+from zenflow.api.types import ConcurrencyPolicy, JobFlow
+from zenflow.dag.graph import Graph
+
+
+class Outcome(Enum):
+    """What an attempt came to, read from the Job's conditions, never from its counters."""
+
+    ACTIVE = auto()
+    SUCCEEDED = auto()
+    FAILED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerExit:
+    """A container that ended with a code other than 0, as its Pod reported it."""
+
+    container: str
+    exit_code: int
+    reason: str
+    message: str  # its last lines, or what it wrote to its termination log
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a Pod that should run does not: the Pod's own words."""
+
+    reason: str
+    message: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One Job made for a step.
+
+    `is_gone`: the Job was there (a status or a watch event says so) and is not any more;
+    an attempt that is gone without a recorded outcome is FAILED with reason JobDeleted.
+    """
+
+    step: str
+    number: int  # from 1
+    job_name: str
+    job_uid: str
+    outcome: Outcome
+    created_at: datetime
+    finished_at: datetime | None = None
+    reason: str = ""
+    message: str = ""
+    is_deleting: bool = False
+    is_gone: bool = False
+    exits: tuple[ContainerExit, ...] = ()
+    trouble: Trouble | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the Job may still run Pods."""
+        return self.outcome is Outcome.ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Another flow of the same namespace and concurrency group."""
+
+    name: str
+    uid: str
+    created_at: datetime
+    policy: ConcurrencyPolicy
+    has_started: bool
+    has_ended: bool
+    is_deleting: bool = False
+
+    def is_older_than(self, created_at: datetime, uid: str) -> bool:
+        """Creation order; ties within the second are broken by UID, the same way for both sides."""
+        return (self.created_at, self.uid) < (created_at, uid)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the API server answered when we tried to create something.
+
+    A final one is never tried again; any other is, from `retry_at` on. Neither uses up an attempt.
+    """
+
+    reason: str
+    message: str
+    is_final: bool = False
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One flow and its world at one instant.
+
+    `attempts` has every attempt of each step that has any, numbered from 1 without gaps.
+    `problems` are those of the spec; while there are any, `graph` is None.
+    `leftovers` are unfinished Jobs of a deleted flow of the same name.
+    `refusals` are by step name; `resource_refusals` by `Kind/name` of a resource template.
+    """
+
+    now: datetime
+    flow: JobFlow
+    graph: Graph | None
+    problems: tuple[str, ...] = ()
+    attempts: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
+    rivals: tuple[Rival, ...] = ()
+    leftovers: tuple[str, ...] = ()
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    resource_refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    resources_ready: bool = True
+
+    @property
+    def has_started(self) -> bool:
+        """Whether the flow has had its turn: recorded in its status, or evident from its Jobs."""
+        return self.flow.status.start_time is not None or bool(self.attempts)
