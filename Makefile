@@ -1,0 +1,80 @@
+# Every target makes what it needs: `make demo` and `make test` work in a fresh clone with nothing but Python 3.11+.
+# Another interpreter: make test PYTHON=python3.13
+
+PYTHON ?= python3
+VENV ?= .venv
+PIP = $(VENV)/bin/pip --disable-pip-version-check
+PYTEST = $(VENV)/bin/python -m pytest
+
+# Stamps name the interpreter, so that another PYTHON makes a new environment instead of reusing the old one.
+TAG := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+RUNTIME := $(VENV)/.runtime-$(TAG)
+DEV := $(VENV)/.dev-$(TAG)
+
+.PHONY: help check test unit sim conformance e2e bench demo generate verify lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(RUNTIME) ## run flows from examples/ on the embedded cluster, to the end
+	@PATH="$(abspath $(VENV))/bin:$$PATH" bash examples/demo.sh
+
+test: check sim conformance e2e ## everything: check, simulation, conformance, e2e on a real Kubernetes
+
+check: $(DEV) ## formatting, lint, types, import contracts, unit tests
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(MAKE) unit
+
+unit: $(DEV) ## unit tests (no sleep, no socket; seconds)
+	$(PYTEST) tests/unit
+
+sim: $(DEV) ## the whole composition on a virtual clock, with faults
+	$(PYTEST) tests/simulation
+
+conformance: $(DEV) ## the same requests to the embedded API server and to a real one
+	$(PYTEST) tests/conformance
+
+e2e: $(DEV) ## on a real Kubernetes, built and started by the tests (as root), or any: make e2e K8S=path/to/kubeconfig
+	$(PYTEST) tests/e2e $(if $(K8S),--k8s-kubeconfig-override=$(K8S))
+
+bench: $(DEV) ## speed, CPU and requests per step beside a bare watch-and-create loop
+	$(VENV)/bin/python -m bench
+
+generate: $(DEV) ## write crds/ from zenflow/api
+	$(VENV)/bin/zenflow crd > crds/workflow.zen.io_jobflows.yaml
+	$(VENV)/bin/zenflow crd --policies > crds/policies.yaml
+
+verify: generate ## fail when generated files are not what the code says
+	git diff --exit-code -- crds
+
+$(RUNTIME): requirements/runtime.txt requirements/build.txt
+	test -e $@ -o -e $(DEV) || $(PYTHON) -m venv --clear $(VENV)
+	$(PIP) install --quiet --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): requirements/dev.txt $(RUNTIME)
+	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The lock files hold the hashes of every file the registry lists, for all platforms, and no address.
+# They are made by the oldest Python that is supported, in an environment of their own.
+PIP_TOOLS = 7.6.2
+LOCKER = .cache/lock-venv
+COMPILE = PIP_FIND_LINKS= CUSTOM_COMPILE_COMMAND="make lock" $(LOCKER)/bin/pip-compile --quiet --no-config --upgrade \
+	--generate-hashes --allow-unsafe --strip-extras --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
+
+lock: ## take the newest versions pyproject.toml allows into requirements/ (run with Python 3.11)
+	@test "$(TAG)" = 3.11 || { echo "make lock: run it with the oldest supported Python: make lock PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv --clear $(LOCKER)
+	$(LOCKER)/bin/pip install --quiet --disable-pip-version-check pip-tools==$(PIP_TOOLS)
+	$(COMPILE) -o requirements/runtime.txt pyproject.toml
+	$(COMPILE) -o requirements/build.txt --build-deps-for editable --only-build-deps pyproject.toml
+	$(COMPILE) -o requirements/dev.txt --extra dev -c requirements/runtime.txt pyproject.toml
+
+clean: ## remove everything that was built, the environment and the cluster's binaries included
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist *.egg-info
