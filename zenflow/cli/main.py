@@ -1,0 +1,192 @@
+"""The command line: names, options and help. Each command imports what it needs when it is called,
+so that `--help` and `lint` answer at once and never load a Kubernetes client.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+app = typer.Typer(
+    name="zenflow",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""
+DAG workflows for Kubernetes out of nothing but native batch/v1 Jobs.
+
+Try a flow on this machine, with no cluster: `zenflow run examples/simple-pipeline.yaml`
+
+Play with a cluster of your own and kubectl: `zenflow local`
+
+Run the controller of a real cluster: `zenflow crd | kubectl apply -f - && zenflow controller`
+
+Also a kubectl plug-in: `kubectl zenflow …`
+""",
+)
+
+Executor = Literal["process", "podman", "docker"]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="YAML or JSON files; `-` is standard input.")]
+
+
+@app.command("run")
+def run_command(  # noqa: PLR0913 - one parameter an option
+    files: Files,
+    *,
+    approve: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP", help="Approve this Manual step as soon as it is reached; `all` for every one."),
+    ] = None,
+    executor: Annotated[
+        Executor, typer.Option(help="What runs containers: plain processes, or the images' own in an engine.")
+    ] = "process",
+    workdir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep volumes and logs here [default: removed at the end].")
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="Cancel what still runs after this long, such as 10m.")
+    ] = None,
+    output: Annotated[
+        Literal["yaml", "json"] | None, typer.Option("-o", "--output", help="Print the final flows to stdout.")
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="No step logs and no progress, only the outcome.")
+    ] = False,
+) -> None:
+    """Run flows on this machine, to the end, with nothing installed.
+
+    The files' JobFlows (and the ConfigMaps, Secrets and claims beside them) go into a cluster inside this process,
+    worked by the same controller as on a real one. Containers' commands run as processes of this machine,
+    **with your rights and your files**; `--executor podman` runs their images instead.
+
+    Examples:
+
+        zenflow run examples/simple-pipeline.yaml
+
+        zenflow run --approve approve-migration --timeout 10m migration.yaml
+
+        zenflow run -q -o json etl.yaml | jq .status.progress
+
+    Exit status: 0 every flow Succeeded, 1 a flow Failed, 2 a file is wrong (nothing was run), 130 cancelled.
+    """
+    from zenflow.cli import run
+
+    options = run.Options(
+        files=tuple(files),
+        approve=frozenset(approve or ()),
+        executor=executor,
+        workdir=workdir,
+        timeout=timeout,
+        output=output,
+        quiet=quiet,
+    )
+    raise typer.Exit(run.run(options))
+
+
+@app.command("local")
+def local_command(
+    *,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to write the kubeconfig [default: in ~/.cache/zenflow]."),
+    ] = None,
+    executor: Annotated[Executor, typer.Option(help="What runs containers.")] = "process",
+    workdir: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep volumes and logs here.")] = None,
+    controller: Annotated[bool, typer.Option(help="Run the controller too.")] = True,
+) -> None:
+    """Serve a cluster of your own on this machine, for kubectl, until Ctrl-C.
+
+    It listens on 127.0.0.1 only, wants a token (it is in the kubeconfig), knows JobFlows, Jobs, Pods and what they
+    need, and forgets everything when it ends.
+
+    Examples:
+
+        zenflow local
+
+        zenflow local --no-controller    (then `zenflow controller` in another terminal)
+    """
+    from zenflow.cli import local
+
+    raise typer.Exit(
+        local.serve(port=port, kubeconfig=kubeconfig, executor=executor, workdir=workdir, controller=controller)
+    )
+
+
+@app.command("controller")
+def controller_command() -> None:
+    """Run the controller of a real cluster."""
+    from zenflow.cli import controller
+
+    raise typer.Exit(controller.run())
+
+
+@app.command("lint")
+def lint_command(files: Files) -> None:
+    """Say everything that is wrong with flows, before a cluster does.
+
+    Each problem is one line: file, flow, field, value, and what to write instead.
+    Exit status: 0 all are good, 2 something is wrong.
+
+    Example:
+
+        zenflow lint examples/*.yaml
+    """
+    from zenflow.cli import lint
+
+    raise typer.Exit(lint.run(files))
+
+
+@app.command("crd")
+def crd_command(
+    policies: Annotated[bool, typer.Option("--policies", help="The admission policies instead of the CRD.")] = False,
+) -> None:
+    """Print the CustomResourceDefinition, for kubectl.
+
+    Example:
+
+        zenflow crd | kubectl apply --server-side -f -
+    """
+    from zenflow.cli import crd
+
+    typer.echo(crd.text(policies=policies), nl=False)
+
+
+@app.command("graph")
+def graph_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A YAML or JSON file; `-` is standard input.")],
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="As a mermaid diagram, for Markdown.")] = False,
+) -> None:
+    """Draw the steps of the flows in a file.
+
+    Examples:
+
+        zenflow graph examples/simple-pipeline.yaml
+
+        zenflow graph --mermaid etl.yaml
+    """
+    from zenflow.cli import graph
+
+    raise typer.Exit(graph.run(file, mermaid=mermaid))
+
+
+@app.command("version")
+def version_command() -> None:
+    """Print the version."""
+    from importlib.metadata import version
+
+    typer.echo(f"zenflow {version('zenflow')}")
+
+
+def run() -> None:
+    """The entry point of `zenflow` and of `kubectl zenflow`."""
+    name = Path(sys.argv[0]).name
+    try:
+        app(prog_name="kubectl zenflow" if name.startswith("kubectl") else "zenflow")
+    except BrokenPipeError:
+        # The reader of our output (`| head`) has gone. Python would complain when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
