@@ -23,7 +23,7 @@ def build(steps: Sequence[Step]) -> Graph:
     """The graph of a valid list of steps. Raises graphlib.CycleError or KeyError for one that is not."""
     position = {step.name: index for index, step in enumerate(steps)}
     dependencies = tuple(tuple(position[name] for name in step.dependencies) for step in steps)
-    sorter = TopologicalSorter({index: needed for index, needed in enumerate(dependencies)})
+    sorter = TopologicalSorter(dict(enumerate(dependencies)))
     sorter.prepare()
     order: list[int] = []
     while sorter.is_active():

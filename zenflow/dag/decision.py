@@ -1,0 +1,93 @@
+"""The one entry point: `decide(snapshot)`. Same snapshot, same decision; nothing is read but the snapshot.
+
+What happens next is derived from the Jobs and the spec. The recorded status counts only for what no Job
+shows: an approval, a step that was skipped, a Job that was deleted, the end.
+"""
+
+from datetime import timedelta
+
+from zenflow.dag import flows, report
+from zenflow.dag.actions import Decision, DeleteFlow, EnsureClaim, EnsureConfigMap
+from zenflow.dag.endings import skip_all, stop, wind_down
+from zenflow.dag.flows import Failure
+from zenflow.dag.publication import publish, to_delete
+from zenflow.dag.snapshot import Snapshot
+from zenflow.dag.steps import Standing, assess
+from zenflow.dag.walk import go_on, settle_refusal, walk
+
+
+def decide(snapshot: Snapshot) -> Decision:
+    """What to do about one flow now."""
+    flow = snapshot.flow
+    if flow.metadata.deletion_timestamp is not None:
+        return Decision()  # the garbage collector takes the children; nothing is started any more
+    if flow.status.phase is not None and flow.status.phase.is_terminal:
+        return _after_the_end(snapshot)
+    if snapshot.problems:
+        return _refuse(snapshot)
+    if not snapshot.has_started:
+        held = _hold(snapshot)
+        if held is not None:
+            return held
+    return _advance(snapshot)
+
+
+def _after_the_end(snapshot: Snapshot) -> Decision:
+    """Nothing starts; what should not run any more is deleted; the flow itself goes when its TTL is over."""
+    attempts = (attempt for attempts in snapshot.attempts.values() for attempt in attempts)
+    kills = to_delete(attempt for attempt in attempts if attempt.is_active)
+    ttl = timedelta(seconds=snapshot.flow.spec.execution_policy.ttl_seconds_after_finished)
+    completed_at = snapshot.flow.status.completion_time or snapshot.now
+    if snapshot.now >= completed_at + ttl:
+        return Decision(actions=(*kills, DeleteFlow()))
+    return Decision(actions=kills, wake_at=completed_at + ttl)
+
+
+def _refuse(snapshot: Snapshot) -> Decision:
+    """A spec that is wrong fails with all its problems, and starts nothing."""
+    failure = Failure("InvalidSpec", "; ".join(snapshot.problems))
+    return Decision(status=report.ended(snapshot, snapshot.flow.status.steps, failure), is_urgent=True)
+
+
+def _hold(snapshot: Snapshot) -> Decision | None:
+    """What a flow that has not started waits for: its turn, then its resource templates."""
+    failure = flows.forced_end(snapshot)
+    if failure is not None:
+        return publish(snapshot, report.ended(snapshot, skip_all(snapshot, failure), failure))
+    message = flows.waits_for(snapshot)
+    if message is not None:
+        return publish(snapshot, report.waiting(snapshot, message))
+    return None if snapshot.resources_ready else _make_resources(snapshot)
+
+
+def _make_resources(snapshot: Snapshot) -> Decision:
+    templates = snapshot.flow.spec.resource_templates
+    refusals = snapshot.resource_refusals
+    final = next((refusal for refusal in refusals.values() if refusal.is_final), None)
+    if final is not None:
+        failure = Failure(final.reason, final.message)
+        return publish(snapshot, report.ended(snapshot, skip_all(snapshot, failure), failure))
+    waits = [refusal.retry_at for refusal in refusals.values() if refusal.retry_at and refusal.retry_at > snapshot.now]
+    if waits:
+        first = next(iter(refusals.values()))
+        status = report.waiting(snapshot, f"Resource templates wait ({first.reason}): {first.message}")
+        return publish(snapshot, status, wake_at=min(waits))
+    claims = tuple(EnsureClaim(template) for template in templates.volume_claim_templates)
+    return Decision(actions=(*claims, *(EnsureConfigMap(template) for template in templates.config_map_templates)))
+
+
+def _advance(snapshot: Snapshot) -> Decision:
+    """A flow that has had its turn."""
+    recorded = {status.name: status for status in snapshot.flow.status.steps}
+    assessed = (assess(step, recorded.get(step.name), snapshot) for step in snapshot.flow.spec.steps)
+    standings: list[Standing] = [settle_refusal(standing, snapshot) for standing in assessed]
+    standings = flows.spend_budget(snapshot, standings)
+    forced = flows.forced_end(snapshot)
+    if forced is not None:
+        return stop(snapshot, standings, forced)
+    failure = flows.failure_of(standings)
+    if failure is not None:
+        return wind_down(snapshot, standings, failure)
+    walked = walk(snapshot, standings)
+    failure = flows.failure_of(walked.standings)  # a gate that was rejected before it was reached
+    return wind_down(snapshot, walked.standings, failure) if failure else go_on(snapshot, walked)

@@ -1,0 +1,98 @@
+"""How a flow that does not succeed ends: by failing and winding down, or by being stopped (semantics.md, section 3)."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from zenflow.api.types import StepPhase, StepStatus
+from zenflow.dag import report
+from zenflow.dag.actions import Decision
+from zenflow.dag.flows import Failure
+from zenflow.dag.publication import next_wake, overdue, publish, record_before, to_delete
+from zenflow.dag.snapshot import Snapshot
+from zenflow.dag.steps import Asking, Ended, Retrying, Running, Standing, Unstarted, pending, skip, stamp
+
+
+def wind_down(snapshot: Snapshot, standings: Sequence[Standing], failure: Failure) -> Decision:
+    """A failing flow: what runs goes on to its end, nothing else starts, then all the rest is Skipped."""
+    doomed = overdue(standings)
+    first = record_before(snapshot, doomed)
+    if first is not None:
+        return first
+    busy = [standing for standing in standings if isinstance(standing, Running)]
+    if busy:
+        statuses = [_leave(standing, snapshot) for standing in standings]
+        status = report.winding_down(snapshot, statuses, failure)
+        return publish(snapshot, status, to_delete(doomed), wake_at=next_wake(snapshot, busy))
+    return publish(snapshot, report.ended(snapshot, _close(snapshot, standings, failure), failure), to_delete(doomed))
+
+
+def stop(snapshot: Snapshot, standings: Sequence[Standing], failure: Failure) -> Decision:
+    """A flow that must end now: its Jobs are deleted, its unfinished steps end with it."""
+    doomed = (*overdue(standings), *(s.attempt for s in standings if isinstance(s, Running)))
+    first = record_before(snapshot, doomed)
+    if first is not None:
+        return first
+    statuses = [_cut_off(standing, snapshot, failure) for standing in standings]
+    return publish(snapshot, report.ended(snapshot, statuses, failure), to_delete(doomed))
+
+
+def skip_all(snapshot: Snapshot, failure: Failure) -> tuple[StepStatus, ...]:
+    """The steps of a flow that ends before it started."""
+    return tuple(skip(step, "FlowFailed", failure.message, snapshot.now) for step in snapshot.flow.spec.steps)
+
+
+def _leave(standing: Standing, snapshot: Snapshot) -> StepStatus:
+    match standing:
+        case Running() | Ended():
+            return standing.status
+        case Retrying():
+            return standing.failed
+        case Asking():
+            return skip(standing.step, "FlowFailed", "The flow failed before it was approved", snapshot.now)
+        case Unstarted():
+            return pending(standing.step)
+        case _:
+            assert_never(standing)
+
+
+def _close(snapshot: Snapshot, standings: Sequence[Standing], failure: Failure) -> list[StepStatus]:
+    """The final status of every step of a flow that failed: what never ran is Skipped, and says by what."""
+    assert snapshot.graph is not None
+    statuses = [_leave(standing, snapshot) for standing in standings]
+    for index in snapshot.graph.order:
+        standing = standings[index]
+        if isinstance(standing, Unstarted):
+            blocked = next((d for d in snapshot.graph.dependencies[index] if _blocks(statuses[d], standings[d])), None)
+            if blocked is None:
+                statuses[index] = skip(standing.step, "FlowFailed", failure.message, snapshot.now)
+            else:
+                text = f"Its dependency {statuses[blocked].name} did not succeed"
+                statuses[index] = skip(standing.step, "DependencyFailed", text, snapshot.now)
+    return statuses
+
+
+def _blocks(status: StepStatus, standing: Standing) -> bool:
+    if status.phase is StepPhase.SKIPPED:
+        return status.reason == "DependencyFailed"
+    return status.phase is StepPhase.FAILED and not standing.step.continue_on_failure
+
+
+def _cut_off(standing: Standing, snapshot: Snapshot, failure: Failure) -> StepStatus:
+    match standing:
+        case Ended():
+            return standing.status
+        case Retrying():
+            return standing.failed
+        case Running():
+            return standing.status.model_copy(
+                update={
+                    "phase": StepPhase.FAILED,
+                    "reason": failure.reason,
+                    "message": failure.message,
+                    "completion_time": stamp(snapshot.now),
+                }
+            )
+        case Asking() | Unstarted():
+            return skip(standing.step, "FlowFailed", failure.message, snapshot.now)
+        case _:
+            assert_never(standing)

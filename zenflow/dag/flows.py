@@ -1,0 +1,123 @@
+"""Rules about the flow as a whole: whose turn it is, when it must end, what its retries may cost.
+
+Each function answers one question of semantics.md (sections 2, 3, 4 and 6) for one snapshot.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from zenflow.api.types import ConcurrencyPolicy
+from zenflow.dag.snapshot import Rival, Snapshot
+from zenflow.dag.steps import BACKOFF_LIMIT_EXCEEDED, Ended, Retrying, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a flow fails: one CamelCase word and one sentence."""
+
+    reason: str
+    message: str
+
+
+def waits_for(snapshot: Snapshot) -> str | None:
+    """Why a flow that has not started may not start yet, as one sentence; None when it may.
+
+    The newcomer's own policy decides (semantics.md, section 6). Another flow of the group is in the way
+    while it runs, or while it is older and still waits for its own turn.
+    """
+    if snapshot.flow.spec.suspend:
+        return "Suspended: set spec.suspend to false to start it"
+    policy = snapshot.flow.spec.execution_policy.concurrency_policy
+    if policy is ConcurrencyPolicy.ALLOW:
+        return None
+    if snapshot.leftovers:
+        return f"Waiting for Job {snapshot.leftovers[0]} of a deleted flow of the same name to end"
+    blockers = [rival for rival in snapshot.rivals if _is_in_the_way(rival, snapshot)]
+    if not blockers:
+        return None
+    first = min(blockers, key=lambda rival: (rival.created_at, rival.uid))
+    verb = "be replaced" if policy is ConcurrencyPolicy.REPLACE else "end"
+    return f"Waiting for JobFlow {first.name} of the same concurrency group to {verb}"
+
+
+def forced_end(snapshot: Snapshot) -> Failure | None:
+    """Why the flow must end now, whatever runs."""
+    deadline = deadline_of(snapshot)
+    if deadline is not None and snapshot.now >= deadline:
+        seconds = snapshot.flow.spec.execution_policy.active_deadline_seconds
+        return Failure("DeadlineExceeded", f"Not done within activeDeadlineSeconds ({seconds} s)")
+    for rival in snapshot.rivals:
+        if _replaces_us(rival, snapshot):
+            return Failure("Replaced", f"Replaced by JobFlow {rival.name}")
+    return None
+
+
+def deadline_of(snapshot: Snapshot) -> datetime | None:
+    """When `activeDeadlineSeconds` strikes, counted from the flow's start."""
+    seconds = snapshot.flow.spec.execution_policy.active_deadline_seconds
+    started_at = start_of(snapshot)
+    return started_at + timedelta(seconds=seconds) if seconds is not None and started_at else None
+
+
+def start_of(snapshot: Snapshot) -> datetime | None:
+    """When the flow started: as recorded, else when its first Job was created."""
+    recorded = snapshot.flow.status.start_time
+    if recorded is not None:
+        return recorded
+    return min((attempts[0].created_at for attempts in snapshot.attempts.values()), default=None)
+
+
+def spend_budget(snapshot: Snapshot, standings: Sequence[Standing]) -> list[Standing]:
+    """The standings after `executionPolicy.backoffLimit`: retries that would exceed it are failures now.
+
+    Retries made and retries still waited for count alike, the earliest due first.
+    """
+    limit = snapshot.flow.spec.execution_policy.backoff_limit
+    waiting = [(standing.at, index) for index, standing in enumerate(standings) if isinstance(standing, Retrying)]
+    result = list(standings)
+    if limit is None or not waiting:
+        return result
+    made = sum(attempts[-1].number - 1 for attempts in snapshot.attempts.values())
+    for _, index in sorted(waiting)[max(0, limit - made) :]:
+        standing = result[index]
+        if isinstance(standing, Retrying):
+            result[index] = _over_budget(standing, limit)
+    return result
+
+
+def failure_of(standings: Sequence[Standing]) -> Failure | None:
+    """Why the flow is failing, from the step that failed first; None while it is not."""
+    fatal = [standing for standing in standings if isinstance(standing, Ended) and standing.is_fatal]
+    if not fatal:
+        return None
+    first = min(fatal, key=_completion)
+    reason = BACKOFF_LIMIT_EXCEEDED if first.status.reason == BACKOFF_LIMIT_EXCEEDED else "StepFailed"
+    return Failure(reason, f"Step {first.step.name} failed: {first.status.message or first.status.reason}")
+
+
+def _completion(standing: Ended) -> float:
+    at = standing.status.completion_time
+    return at.timestamp() if at else 0.0
+
+
+def _over_budget(standing: Retrying, limit: int) -> Ended:
+    text = f"No retry: the flow's backoffLimit ({limit}) is used up. {standing.failed.message or ''}".strip()
+    status = standing.failed.model_copy(update={"reason": BACKOFF_LIMIT_EXCEEDED, "message": text})
+    return Ended(standing.step, status)
+
+
+def _is_in_the_way(rival: Rival, snapshot: Snapshot) -> bool:
+    if rival.has_ended or rival.is_deleting:
+        return False
+    meta = snapshot.flow.metadata
+    return rival.has_started or rival.is_older_than(meta.creation_timestamp, meta.uid)
+
+
+def _replaces_us(rival: Rival, snapshot: Snapshot) -> bool:
+    meta = snapshot.flow.metadata
+    return (
+        rival.policy is ConcurrencyPolicy.REPLACE
+        and not (rival.has_ended or rival.has_started or rival.is_deleting)
+        and not rival.is_older_than(meta.creation_timestamp, meta.uid)
+    )

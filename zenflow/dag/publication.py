@@ -1,0 +1,96 @@
+"""From a status and wishes to a Decision: say it only if it is new, at once only where somebody waits for it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from zenflow.api.types import JobFlowStatus, JobRef, StepPhase, StepStatus
+from zenflow.dag import flows, report
+from zenflow.dag.actions import Action, Decision, DeleteJob
+from zenflow.dag.snapshot import Attempt, Snapshot
+from zenflow.dag.steps import Asking, Ended, Retrying, Running, Standing, Unstarted, troubled_at
+
+
+def publish(
+    snapshot: Snapshot, status: JobFlowStatus, actions: Sequence[Action] = (), *, wake_at: datetime | None = None
+) -> Decision:
+    """A Decision that says `status` if it differs from what is recorded."""
+    before = snapshot.flow.status
+    if status.phase is not None and status.phase.is_terminal:
+        ttl = timedelta(seconds=snapshot.flow.spec.execution_policy.ttl_seconds_after_finished)
+        wake_at = (status.completion_time or snapshot.now) + ttl
+    if status == before:
+        return Decision(actions=tuple(actions), wake_at=wake_at)
+    return Decision(actions=tuple(actions), status=status, is_urgent=_is_urgent(before, status), wake_at=wake_at)
+
+
+def _is_urgent(before: JobFlowStatus, after: JobFlowStatus) -> bool:
+    """A new phase, an approval asked or given, evidence of a failure: written at once; the rest is coalesced."""
+    if before.phase is not after.phase or len(before.steps) != len(after.steps):
+        return True
+    return any(
+        was is not now
+        and (
+            (was.phase is not now.phase and StepPhase.PENDING_APPROVAL in (was.phase, now.phase))
+            or was.exit_code != now.exit_code
+        )
+        for was, now in zip(before.steps, after.steps, strict=True)
+    )
+
+
+def to_delete(attempts: Iterable[Attempt]) -> tuple[DeleteJob, ...]:
+    """Deletions of the Jobs that are still there."""
+    return tuple(
+        DeleteJob(attempt.job_name, attempt.job_uid)
+        for attempt in attempts
+        if not (attempt.is_deleting or attempt.is_gone)
+    )
+
+
+def overdue(standings: Iterable[Standing]) -> tuple[Attempt, ...]:
+    """Jobs of steps that have ended, which may still run and must not."""
+    return tuple(attempt for s in standings if isinstance(s, Ended) for attempt in s.overdue)
+
+
+def record_before(snapshot: Snapshot, doomed: Sequence[Attempt]) -> Decision | None:
+    """The Decision that must come before Jobs are deleted, where the status does not know of them all yet.
+
+    A Job's existence is on record before it is deleted: a crash after the deletion must not make its step
+    look as if it had never run, and start it again.
+    """
+    names = {status.job_ref.name for status in snapshot.flow.status.steps if status.job_ref is not None}
+    unrecorded = {attempt.step: _running(attempt, snapshot) for attempt in doomed if attempt.job_name not in names}
+    if not unrecorded:
+        return None
+    before = snapshot.flow.status.steps or report.unstarted(snapshot)
+    steps = tuple(unrecorded.get(status.name, status) for status in before)
+    return Decision(status=report.going(snapshot, steps), is_urgent=True, wake_at=snapshot.now)
+
+
+def next_wake(snapshot: Snapshot, standings: Iterable[Standing]) -> datetime | None:
+    """The next moment at which time alone changes something."""
+    moments: list[datetime | None] = [flows.deadline_of(snapshot)]
+    moments += [refusal.retry_at for refusal in snapshot.refusals.values() if not refusal.is_final]
+    for standing in standings:
+        match standing:
+            case Running():
+                moments += [standing.deadline, troubled_at(standing.attempt)]
+            case Retrying():
+                moments += [standing.deadline, standing.at]
+            case Asking():
+                moments.append(standing.deadline)
+            case Unstarted() | Ended():
+                pass
+            case _:
+                assert_never(standing)
+    return min((moment for moment in moments if moment is not None and moment > snapshot.now), default=None)
+
+
+def _running(attempt: Attempt, snapshot: Snapshot) -> StepStatus:
+    return StepStatus(
+        name=attempt.step,
+        phase=StepPhase.RUNNING,
+        start_time=snapshot.attempts[attempt.step][0].created_at,
+        retry_count=attempt.number - 1,
+        job_ref=JobRef(name=attempt.job_name, uid=attempt.job_uid),
+    )

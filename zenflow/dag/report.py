@@ -1,0 +1,162 @@
+"""The status of a flow: phase, counts, conditions and one sentence, from where its steps stand."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from zenflow.api.names import APPROVED_PREFIX
+from zenflow.api.types import (
+    Condition,
+    ConditionStatus,
+    FlowPhase,
+    JobFlowStatus,
+    Progress,
+    StepPhase,
+    StepStatus,
+)
+from zenflow.dag.failures import cut
+from zenflow.dag.flows import Failure, start_of
+from zenflow.dag.snapshot import Snapshot
+from zenflow.dag.steps import stamp
+
+_NAMES_SHOWN = 3
+
+
+def waiting(snapshot: Snapshot, message: str) -> JobFlowStatus:
+    """A flow that has not started."""
+    phase = FlowPhase.SUSPENDED if snapshot.flow.spec.suspend else FlowPhase.PENDING
+    steps = snapshot.flow.status.steps or unstarted(snapshot)
+    return _status(snapshot, phase, steps, message=message)
+
+
+def going(snapshot: Snapshot, steps: Sequence[StepStatus]) -> JobFlowStatus:
+    """A flow that has started and is not failing; Succeeded when every step is in a final phase."""
+    phase = _phase(snapshot, steps)
+    if phase is FlowPhase.SUCCEEDED:
+        return ended(snapshot, steps, None)
+    return _status(snapshot, phase, steps, message=_sentence(snapshot, phase, steps))
+
+
+def winding_down(snapshot: Snapshot, steps: Sequence[StepStatus], failure: Failure) -> JobFlowStatus:
+    """A failing flow whose running Jobs go on to their end."""
+    busy = [step.name for step in steps if step.phase is StepPhase.RUNNING]
+    message = f"Failing, waiting for {_list(busy)} to end. {failure.message}"
+    return _status(snapshot, FlowPhase.RUNNING, steps, message=message)
+
+
+def ended(snapshot: Snapshot, steps: Sequence[StepStatus], failure: Failure | None) -> JobFlowStatus:
+    """The end. `failure` is None for a flow that succeeded."""
+    counts = _count(steps)
+    if failure is not None:
+        return _status(snapshot, FlowPhase.FAILED, steps, message=failure.message, reason=failure.reason)
+    message = f"{counts.successful_steps} of {counts.total_steps} steps succeeded"
+    if counts.failed_steps:
+        message += f", {counts.failed_steps} failed and may"
+    if counts.skipped_steps:
+        message += f", {counts.skipped_steps} skipped"
+    return _status(snapshot, FlowPhase.SUCCEEDED, steps, message=message, reason="StepsSucceeded")
+
+
+def unstarted(snapshot: Snapshot) -> tuple[StepStatus, ...]:
+    """Every step Pending."""
+    return tuple(StepStatus(name=step.name, phase=StepPhase.PENDING) for step in snapshot.flow.spec.steps)
+
+
+def _status(
+    snapshot: Snapshot, phase: FlowPhase, steps: Sequence[StepStatus], *, message: str, reason: str = ""
+) -> JobFlowStatus:
+    recorded = snapshot.flow.status
+    now = stamp(snapshot.now)
+    has_begun = phase not in (FlowPhase.PENDING, FlowPhase.SUSPENDED) or snapshot.has_started
+    return JobFlowStatus(
+        phase=phase,
+        message=cut(message),
+        observed_generation=snapshot.flow.metadata.generation,
+        start_time=(start_of(snapshot) or now) if has_begun and reason != "InvalidSpec" else recorded.start_time,
+        completion_time=now if phase.is_terminal else None,
+        conditions=_conditions(snapshot, phase, reason, cut(message)),
+        progress=_count(steps),
+        steps=tuple(steps),
+    )
+
+
+def _phase(snapshot: Snapshot, steps: Iterable[StepStatus]) -> FlowPhase:
+    phases = {step.phase for step in steps}
+    if all(phase.is_terminal for phase in phases):
+        return FlowPhase.SUCCEEDED
+    if snapshot.flow.spec.suspend:
+        return FlowPhase.SUSPENDED
+    return FlowPhase.PAUSED if StepPhase.PENDING_APPROVAL in phases else FlowPhase.RUNNING
+
+
+def _count(steps: Iterable[StepStatus]) -> Progress:
+    counts = dict.fromkeys(StepPhase, 0)
+    for step in steps:
+        counts[step.phase] += 1
+    succeeded, failed, skipped = (counts[phase] for phase in (StepPhase.SUCCEEDED, StepPhase.FAILED, StepPhase.SKIPPED))
+    total, done = sum(counts.values()), succeeded + failed + skipped
+    return Progress(
+        total_steps=total,
+        completed_steps=done,
+        successful_steps=succeeded,
+        failed_steps=failed,
+        skipped_steps=skipped,
+        summary=f"{done}/{total}",
+    )
+
+
+def _conditions(snapshot: Snapshot, phase: FlowPhase, reason: str, message: str) -> tuple[Condition, ...]:
+    """Complete and Failed appear at the end, as on a Job; Paused appears with the first pause and stays."""
+    facts: dict[str, tuple[bool, str, str]] = {}
+    was_paused = any(condition.type == "Paused" for condition in snapshot.flow.status.conditions)
+    if phase is FlowPhase.PAUSED:
+        facts["Paused"] = (True, "ApprovalRequired", message)
+    elif was_paused:
+        facts["Paused"] = (False, "NoApprovalRequired", "")
+    if phase is FlowPhase.SUCCEEDED:
+        facts["Complete"] = (True, reason, message)
+    elif phase is FlowPhase.FAILED:
+        facts["Failed"] = (True, reason, message)
+    return tuple(_condition(snapshot, type_, *fact) for type_, fact in facts.items())
+
+
+def _condition(snapshot: Snapshot, type_: str, is_true: bool, reason: str, message: str) -> Condition:
+    status = ConditionStatus.TRUE if is_true else ConditionStatus.FALSE
+    before = next((c for c in snapshot.flow.status.conditions if c.type == type_), None)
+    since: datetime = before.last_transition_time if before and before.status is status else stamp(snapshot.now)
+    return Condition(
+        type=type_,
+        status=status,
+        reason=reason,
+        message=message,
+        last_transition_time=since,
+        observed_generation=snapshot.flow.metadata.generation,
+    )
+
+
+def _sentence(snapshot: Snapshot, phase: FlowPhase, steps: Sequence[StepStatus]) -> str:
+    """What it is doing, or what it waits for and what to do about it."""
+    busy = [step.name for step in steps if step.phase is StepPhase.RUNNING]
+    if phase is FlowPhase.SUSPENDED:
+        rest = f"; {_list(busy)} still running" if busy else ""
+        return f"Suspended: set spec.suspend to false to go on{rest}"
+    asking = [step.name for step in steps if step.phase is StepPhase.PENDING_APPROVAL]
+    if asking:
+        command = f"kubectl annotate jobflow {snapshot.flow.metadata.name} {APPROVED_PREFIX}{asking[0]}=true"
+        return f"Waiting for approval of {_list(asking)}: {command}"
+    held = next((step for step in steps if step.phase is StepPhase.PENDING and step.reason), None)
+    if held is not None and held.reason == "Backoff" and held.next_retry_time:
+        return f"Step {held.name} waits for its retry {held.retry_count + 1} at {_clock(held.next_retry_time)}"
+    if held is not None:
+        return f"Step {held.name} waits ({held.reason}): {held.message or ''}".rstrip(": ")
+    return f"Running {_list(busy)}"
+
+
+def _list(names: Sequence[str]) -> str:
+    """`a, b, c and 7 more`."""
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    more = len(names) - _NAMES_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _clock(moment: datetime) -> str:
+    return moment.strftime("%H:%M:%SZ")

@@ -1,0 +1,277 @@
+"""Where one step stands: its record, its attempts and the clock in, one of six standings out.
+
+This is the transition table of a step. It looks at nothing but the step itself; what the other steps
+and the flow make of it is `dag.flows`' business.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from zenflow.api.names import APPROVED_BY_PREFIX, APPROVED_PREFIX
+from zenflow.api.types import JobRef, PodFailureAction, PodFailurePolicy, Step, StepPhase, StepStatus, StepType
+from zenflow.dag.failures import cut, describe_exit, explain, verdict
+from zenflow.dag.retries import retries_left, wait_before
+from zenflow.dag.snapshot import Attempt, Outcome, Snapshot
+
+# Reasons that decisions read back from a recorded status.
+WHEN_FALSE = "WhenFalse"
+BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"
+
+# A Pod that cannot start says so in its step's status only after this long: most troubles pass by themselves.
+TROUBLE_AFTER = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Unstarted:
+    """Nothing was done for it yet."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Its latest Job is under way. `deadline` is when its timeout strikes."""
+
+    step: Step
+    status: StepStatus
+    attempt: Attempt
+    deadline: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """Its latest Job failed and its own policy allows another, from `at` on.
+
+    `failed` is the status it gets where no retry is made after all.
+    """
+
+    step: Step
+    attempt: int
+    at: datetime
+    failed: StepStatus
+    deadline: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A Manual step that waits for a person."""
+
+    step: Step
+    status: StepStatus
+    deadline: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """In its final phase. `overdue` are Jobs that may still run and must not."""
+
+    step: Step
+    status: StepStatus
+    overdue: tuple[Attempt, ...] = ()
+
+    @property
+    def is_fatal(self) -> bool:
+        """Whether the flow fails by it. The flow's retry budget is no step's to continue on."""
+        if self.status.phase is not StepPhase.FAILED:
+            return False
+        return not self.step.continue_on_failure or self.status.reason == BACKOFF_LIMIT_EXCEEDED
+
+    @property
+    def satisfies(self) -> bool:
+        """Whether its dependents may start (semantics.md, section 3)."""
+        match self.status.phase:
+            case StepPhase.SUCCEEDED:
+                return True
+            case StepPhase.FAILED:
+                return not self.is_fatal
+            case StepPhase.SKIPPED:
+                return self.status.reason == WHEN_FALSE
+            case _:
+                return False
+
+
+Standing = Unstarted | Running | Retrying | Asking | Ended
+
+
+def stamp(moment: datetime) -> datetime:
+    """A time as the API stores it: whole seconds, cut, as metav1.Time."""
+    return moment.replace(microsecond=0)
+
+
+def assess(step: Step, recorded: StepStatus | None, snapshot: Snapshot) -> Standing:
+    """Where the step stands now. A recorded final phase never changes again."""
+    attempts = snapshot.attempts.get(step.name, ())
+    if recorded is not None and recorded.phase.is_terminal:
+        overdue = tuple(a for a in attempts if a.is_active) if recorded.phase is StepPhase.FAILED else ()
+        return Ended(step, recorded, overdue)
+    if step.type is StepType.MANUAL:
+        asked = recorded is not None and recorded.phase is StepPhase.PENDING_APPROVAL
+        return ask(step, recorded if asked else None, snapshot) if asked else Unstarted(step)
+    if not attempts:
+        return Unstarted(step)
+    return _assess_attempts(step, recorded, attempts, snapshot)
+
+
+def ask(step: Step, recorded: StepStatus | None, snapshot: Snapshot) -> Asking | Ended:
+    """A Manual step that has been reached: answered already, too late, or waiting."""
+    status = recorded or StepStatus(
+        name=step.name,
+        phase=StepPhase.PENDING_APPROVAL,
+        reason="ApprovalRequired",
+        message=step.message or f"Waiting for approval of step {step.name}",
+        start_time=stamp(snapshot.now),
+    )
+    annotations = snapshot.flow.metadata.annotations
+    answer = annotations.get(APPROVED_PREFIX + step.name)
+    who = annotations.get(APPROVED_BY_PREFIX + step.name)
+    if answer == "true":
+        text = f"Approved by {who}" if who else "Approved"
+        return Ended(step, _end(status, StepPhase.SUCCEEDED, "Approved", text, snapshot.now, approved_by=who))
+    if answer == "false":
+        text = f"Rejected by {who}" if who else "Rejected"
+        return Ended(step, _end(status, StepPhase.FAILED, "Rejected", text, snapshot.now, approved_by=who))
+    deadline = _deadline(step, status.start_time)
+    if deadline is not None and snapshot.now >= deadline:
+        return Ended(step, _timed_out(step, status, snapshot.now))
+    return Asking(step, status, deadline)
+
+
+def start(step: Step, job_name: str, now: datetime) -> StepStatus:
+    """The status of a step whose first Job is about to be created."""
+    return StepStatus(name=step.name, phase=StepPhase.RUNNING, start_time=stamp(now), job_ref=JobRef(name=job_name))
+
+
+def retry(standing: Retrying, job_name: str) -> StepStatus:
+    """The status of a step whose next Job is about to be created."""
+    return standing.failed.model_copy(
+        update={
+            "phase": StepPhase.RUNNING,
+            "reason": None,
+            "message": standing.failed.message,
+            "completion_time": None,
+            "retry_count": standing.attempt - 1,
+            "job_ref": JobRef(name=job_name),
+        }
+    )
+
+
+def wait(standing: Retrying, reason: str = "Backoff") -> StepStatus:
+    """The status of a step that waits for its next Job."""
+    return standing.failed.model_copy(
+        update={
+            "phase": StepPhase.PENDING,
+            "reason": reason,
+            "completion_time": None,
+            "next_retry_time": standing.at,
+        }
+    )
+
+
+def pending(step: Step, reason: str | None = None, message: str | None = None) -> StepStatus:
+    """The status of a step that has not started, and why where there is a reason of its own."""
+    return StepStatus(name=step.name, phase=StepPhase.PENDING, reason=reason, message=message)
+
+
+def skip(step: Step, reason: str, message: str, now: datetime) -> StepStatus:
+    """The status of a step that never runs."""
+    return StepStatus(
+        name=step.name, phase=StepPhase.SKIPPED, reason=reason, message=message, completion_time=stamp(now)
+    )
+
+
+def _assess_attempts(
+    step: Step, recorded: StepStatus | None, attempts: Sequence[Attempt], snapshot: Snapshot
+) -> Standing:
+    latest = attempts[-1]
+    status = _describe(step, recorded, attempts, snapshot.now)
+    if latest.outcome is Outcome.SUCCEEDED:
+        text = "" if latest.number == 1 else f"Succeeded after {latest.number - 1} retries"
+        return Ended(step, _end(status, StepPhase.SUCCEEDED, None, text, _ended_at(latest, snapshot), exit_code=None))
+    deadline = _deadline(step, status.start_time)
+    is_late = deadline is not None and snapshot.now >= deadline
+    if latest.outcome is Outcome.FAILED:
+        standing = _after_failure(step, recorded, status, latest, snapshot)
+        if not (is_late and isinstance(standing, Retrying)):
+            return standing
+    if is_late:
+        return Ended(step, _timed_out(step, status, snapshot.now), tuple(a for a in attempts if a.is_active))
+    return Running(step, status, latest, deadline)
+
+
+def _after_failure(
+    step: Step, recorded: StepStatus | None, status: StepStatus, latest: Attempt, snapshot: Snapshot
+) -> Ended | Retrying:
+    policy: PodFailurePolicy | None = snapshot.flow.spec.execution_policy.pod_failure_policy
+    action, exit_code = verdict(policy, latest.exits)
+    at = _ended_at(latest, snapshot)
+    failed = _end(status, StepPhase.FAILED, latest.reason if latest.is_gone else "JobFailed", explain(latest), at)
+    if action is PodFailureAction.IGNORE:
+        text = f"Exit code {exit_code} ignored by podFailurePolicy"
+        return Ended(step, _end(status, StepPhase.SUCCEEDED, "FailureIgnored", text, at))
+    retries_made = latest.number - 1
+    if retries_left(step.retry_policy, retries_made) and step.retry_policy is not None:
+        due = at + wait_before(retries_made, step.retry_policy.backoff)
+        if recorded is not None and recorded.next_retry_time and recorded.retry_count == retries_made:
+            due = recorded.next_retry_time
+        return Retrying(step, latest.number + 1, due, failed, _deadline(step, status.start_time))
+    if action is PodFailureAction.COUNT:
+        text = f"Exit code {exit_code} counted by podFailurePolicy, no retry left"
+        return Ended(step, _end(status, StepPhase.SUCCEEDED, "FailureCounted", text, at))
+    return Ended(step, failed)
+
+
+def troubled_at(attempt: Attempt) -> datetime | None:
+    """When the trouble of an attempt's Pod becomes worth telling."""
+    since = attempt.trouble.since if attempt.trouble else None
+    return since + TROUBLE_AFTER if since else None
+
+
+def _describe(step: Step, recorded: StepStatus | None, attempts: Sequence[Attempt], now: datetime) -> StepStatus:
+    """What the attempts say of a step that runs; what was recorded before is kept where they say nothing."""
+    latest = attempts[-1]
+    exits = [exited for attempt in attempts for exited in attempt.exits]
+    status = StepStatus(
+        name=step.name,
+        phase=StepPhase.RUNNING,
+        start_time=recorded.start_time if recorded and recorded.start_time else attempts[0].created_at,
+        retry_count=latest.number - 1,
+        job_ref=JobRef(name=latest.job_name, uid=latest.job_uid),
+        exit_code=exits[-1].exit_code if exits else (recorded.exit_code if recorded else None),
+        message=recorded.message if recorded else None,
+    )
+    tell_at = troubled_at(latest)
+    if latest.trouble is not None and tell_at is not None and now >= tell_at:
+        return status.model_copy(update={"reason": latest.trouble.reason, "message": cut(latest.trouble.message)})
+    if latest.exits:
+        return status.model_copy(update={"message": cut(describe_exit(latest.exits[-1]))})
+    return status
+
+
+def _deadline(step: Step, started_at: datetime | None) -> datetime | None:
+    if step.timeout_seconds is None or started_at is None:
+        return None
+    return started_at + timedelta(seconds=step.timeout_seconds)
+
+
+def _timed_out(step: Step, status: StepStatus, now: datetime) -> StepStatus:
+    return _end(status, StepPhase.FAILED, "TimedOut", f"Not done within timeoutSeconds ({step.timeout_seconds} s)", now)
+
+
+def _ended_at(attempt: Attempt, snapshot: Snapshot) -> datetime:
+    return attempt.finished_at or snapshot.now
+
+
+def _end(
+    status: StepStatus, phase: StepPhase, reason: str | None, message: str, at: datetime, **more: object
+) -> StepStatus:
+    return status.model_copy(
+        update={
+            "phase": phase,
+            "reason": reason,
+            "message": message or None,
+            "completion_time": stamp(at),
+            "next_retry_time": None,
+            **more,
+        }
+    )

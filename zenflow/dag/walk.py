@@ -1,0 +1,140 @@
+"""The walk through the graph of a flow that is not failing: what each step is now, and which Jobs it may have.
+
+One pass in topological order: a step that is skipped or approved on arrival lets its dependents start in the same pass.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from zenflow.api.names import job_name
+from zenflow.api.types import Step, StepPhase, StepStatus, StepType
+from zenflow.dag import report
+from zenflow.dag.actions import Action, CreateJob, Decision
+from zenflow.dag.publication import next_wake, overdue, publish, record_before, to_delete
+from zenflow.dag.snapshot import Refusal, Snapshot
+from zenflow.dag.steps import (
+    WHEN_FALSE,
+    Asking,
+    Ended,
+    Retrying,
+    Running,
+    Standing,
+    Unstarted,
+    ask,
+    pending,
+    retry,
+    skip,
+    stamp,
+    start,
+    wait,
+)
+
+_SKIP_WORDS = frozenset({"never", "false"})
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Standings and statuses by position in `spec.steps`, and the Jobs to create."""
+
+    standings: tuple[Standing, ...]
+    statuses: tuple[StepStatus, ...]
+    creations: tuple[CreateJob, ...]
+
+
+def settle_refusal(standing: Standing, snapshot: Snapshot) -> Standing:
+    """A Job the API server will never take fails its step; anything else it refuses is only waited for."""
+    if not isinstance(standing, Unstarted | Retrying):
+        return standing
+    refusal = snapshot.refusals.get(standing.step.name)
+    if refusal is None or not refusal.is_final:
+        return standing
+    now = stamp(snapshot.now)
+    base = standing.failed if isinstance(standing, Retrying) else pending(standing.step)
+    verdict = {"phase": StepPhase.FAILED, "reason": refusal.reason, "message": refusal.message, "completion_time": now}
+    return Ended(standing.step, base.model_copy(update=verdict))
+
+
+def walk(snapshot: Snapshot, standings: Sequence[Standing]) -> Walk:
+    """Every step in order, each after all that it depends on."""
+    assert snapshot.graph is not None
+    recorded = {status.name: status for status in snapshot.flow.status.steps}
+    after = list(standings)
+    statuses: list[StepStatus | None] = [None] * len(after)
+    satisfied = bytearray(len(after))
+    creations: list[CreateJob] = []
+    for index in snapshot.graph.order:
+        standing = after[index]
+        is_ready = isinstance(standing, Unstarted) and all(satisfied[d] for d in snapshot.graph.dependencies[index])
+        if is_ready:
+            standing = after[index] = _arrive(standing.step, snapshot)
+        satisfied[index] = isinstance(standing, Ended) and standing.satisfies
+        statuses[index], creation = _render(standing, snapshot, recorded, is_ready=is_ready)
+        if creation is not None:
+            creations.append(creation)
+    return Walk(tuple(after), tuple(status for status in statuses if status is not None), tuple(creations))
+
+
+def go_on(snapshot: Snapshot, walked: Walk) -> Decision:
+    """Create what may be created; Succeeded when every step has ended."""
+    doomed = overdue(walked.standings)
+    first = record_before(snapshot, doomed)
+    if first is not None:
+        return first
+    actions: tuple[Action, ...] = (*to_delete(doomed), *walked.creations)
+    return publish(
+        snapshot, report.going(snapshot, walked.statuses), actions, wake_at=next_wake(snapshot, walked.standings)
+    )
+
+
+def _arrive(step: Step, snapshot: Snapshot) -> Standing:
+    """A step whose dependencies are done, before any Job is made for it."""
+    if step.when.lower() in _SKIP_WORDS:
+        return Ended(step, skip(step, WHEN_FALSE, f'Skipped by its when: "{step.when}"', snapshot.now))
+    if step.type is StepType.MANUAL and not snapshot.flow.spec.suspend:
+        return ask(step, None, snapshot)
+    return Unstarted(step)
+
+
+def _render(
+    standing: Standing, snapshot: Snapshot, recorded: Mapping[str, StepStatus], *, is_ready: bool
+) -> tuple[StepStatus, CreateJob | None]:
+    """The status of one step of a flow that is not failing, and the Job to create for it."""
+    match standing:
+        case Running() | Asking() | Ended():
+            return standing.status, None
+        case Retrying():
+            return _render_retry(standing, snapshot)
+        case Unstarted():
+            if is_ready:
+                return _render_ready(standing.step, snapshot)
+            return recorded.get(standing.step.name) or pending(standing.step), None
+        case _:
+            assert_never(standing)
+
+
+def _render_ready(step: Step, snapshot: Snapshot) -> tuple[StepStatus, CreateJob | None]:
+    refusal = _waiting_refusal(step, snapshot)
+    if refusal is not None:
+        return pending(step, refusal.reason, refusal.message), None
+    if snapshot.flow.spec.suspend:
+        return pending(step, "Suspended"), None
+    meta = snapshot.flow.metadata
+    return start(step, job_name(meta.name, meta.uid, step.name, 1), snapshot.now), CreateJob(step, 1)
+
+
+def _render_retry(standing: Retrying, snapshot: Snapshot) -> tuple[StepStatus, CreateJob | None]:
+    refusal = _waiting_refusal(standing.step, snapshot)
+    if refusal is not None:
+        held = wait(standing, refusal.reason)
+        return held.model_copy(update={"message": refusal.message, "next_retry_time": refusal.retry_at}), None
+    if snapshot.now < standing.at or snapshot.flow.spec.suspend:
+        return wait(standing, "Suspended" if snapshot.flow.spec.suspend else "Backoff"), None
+    meta = snapshot.flow.metadata
+    name = job_name(meta.name, meta.uid, standing.step.name, standing.attempt)
+    return retry(standing, name), CreateJob(standing.step, standing.attempt)
+
+
+def _waiting_refusal(step: Step, snapshot: Snapshot) -> Refusal | None:
+    refusal = snapshot.refusals.get(step.name)
+    return refusal if refusal and refusal.retry_at and snapshot.now < refusal.retry_at else None
