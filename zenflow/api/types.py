@@ -10,25 +10,36 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from zenflow.api import durations
+from zenflow.api import durations, formats
 
 MAX_STEPS = 2000
 MAX_DEPENDENCIES = 100
 MAX_STATUS_MESSAGE = 1024
+MAX_TEXT = 253
 DEFAULT_TTL_SECONDS = 86400
-DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_INT32 = 2**31 - 1
 
-StepName = Annotated[str, Field(min_length=1, max_length=63, pattern=DNS_LABEL)]
-Seconds = Annotated[int, Field(ge=1, le=2**31 - 1)]
+# Strict, because the API server takes neither "3" nor true for a number. The pattern holds the limit of 63.
+StepName = Annotated[str, Field(max_length=MAX_TEXT, pattern=formats.STEP_NAME.pattern)]
+Seconds = Annotated[int, Field(ge=1, le=_INT32, strict=True)]
+Count = Annotated[int, Field(ge=0, le=_INT32, strict=True)]
 
 
 class Model(BaseModel):
     """Base of all wire types."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, data: Any) -> Any:
+        """A field set to null is a field left out, as the API server's pruning of nulls has it (`executionPolicy:`)."""
+        if isinstance(data, dict) and None in data.values():
+            return {key: value for key, value in data.items() if value is not None}
+        return data
 
 
 class StepType(StrEnum):
@@ -90,9 +101,17 @@ class Backoff(Model):
 
     type: BackoffType = Field(
         BackoffType.EXPONENTIAL,
-        description="Exponential: duration * factor^n before retry n (from 0); Linear: duration * (n+1); Fixed: duration. Never more than 1h.",
+        description="Exponential: duration * factor^n before retry n (from 0); Linear: duration * (n+1); "
+        "Fixed: duration. Never more than 1h.",
     )
-    factor: float = Field(2.0, ge=1.0, le=100.0, description="Factor of an Exponential backoff, from 1 to 100.")
+    factor: float = Field(
+        2.0,
+        ge=1.0,
+        le=100.0,
+        strict=True,
+        allow_inf_nan=False,
+        description="Factor of an Exponential backoff, from 1 to 100.",
+    )
     duration: str = Field(
         "10s",
         max_length=64,
@@ -108,7 +127,7 @@ class Backoff(Model):
 class RetryPolicy(Model):
     """New Jobs for a step whose Job failed."""
 
-    limit: int = Field(3, ge=0, le=1000, description="Retries after the first attempt.")
+    limit: int = Field(3, ge=0, le=1000, strict=True, description="Retries after the first attempt.")
     backoff: Backoff = Field(default_factory=Backoff, description="Wait before each retry.")
 
 
@@ -117,7 +136,8 @@ class Step(Model):
 
     name: StepName = Field(description="Unique name of the step: a DNS label of at most 63 characters.")
     type: StepType = Field(StepType.JOB, description="Job runs the template; Manual waits for a person's approval.")
-    dependencies: tuple[StepName, ...] = Field(
+    # No pattern here: a name that no step can have is an unknown dependency.
+    dependencies: tuple[Annotated[str, Field(max_length=MAX_TEXT)], ...] = Field(
         (), max_length=MAX_DEPENDENCIES, description="Steps that must be done before this one starts."
     )
     template: Mapping[str, Any] | None = Field(
@@ -126,11 +146,13 @@ class Step(Model):
     message: str = Field(
         "",
         max_length=MAX_STATUS_MESSAGE,
+        pattern=formats.TEXT.pattern,
         description="Shown to the person who is asked to approve a Manual step.",
     )
     when: str = Field(
         "",
         max_length=64,
+        pattern=formats.WHEN.pattern,
         description='"always" or "true" (as when empty) runs the step, "never" or "false" skips it.',
     )
     retry_policy: RetryPolicy | None = Field(
@@ -140,7 +162,7 @@ class Step(Model):
         None, description="Bound of the whole step from its first start, retries and waits included."
     )
     continue_on_failure: bool = Field(
-        False, description="Whether the flow goes on, and may still succeed, when this step fails."
+        False, strict=True, description="Whether the flow goes on, and may still succeed, when this step fails."
     )
 
 
@@ -149,11 +171,12 @@ class OnExitCodes(Model):
 
     container_name: str = Field(
         "",
-        max_length=63,
+        max_length=MAX_TEXT,
+        pattern=formats.CONTAINER_NAME.pattern,
         description='Container to look at; by default "main", or any where no container is called main.',
     )
     operator: ExitCodeOperator = Field(description="In: the exit code is one of values; NotIn: it is none of them.")
-    values: tuple[Annotated[int, Field(ge=0, le=255)], ...] = Field(
+    values: tuple[Annotated[int, Field(ge=0, le=255, strict=True)], ...] = Field(
         min_length=1, max_length=255, description="Exit codes."
     )
 
@@ -163,7 +186,8 @@ class PodFailureRule(Model):
 
     action: PodFailureAction = Field(
         PodFailureAction.FAIL_JOB,
-        description="Ignore: the step succeeds at once; Count: retried while retries are left, then the step succeeds; FailJob: an ordinary failure.",
+        description="Ignore: the step succeeds at once; Count: retried while retries are left, then the step succeeds; "
+        "FailJob: an ordinary failure.",
     )
     on_exit_codes: OnExitCodes = Field(description="Exit codes the rule matches.")
 
@@ -183,15 +207,15 @@ class ExecutionPolicy(Model):
     )
     concurrency_group: str = Field(
         "",
-        max_length=63,
-        description="Flows of one namespace with the same group exclude each other; by default generateName without its dash, else the name.",
+        max_length=MAX_TEXT,
+        pattern=formats.TEXT.pattern,
+        description="Flows of one namespace with the same group exclude each other; "
+        "by default generateName without its dash, else the name.",
     )
-    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+    ttl_seconds_after_finished: Count = Field(
         DEFAULT_TTL_SECONDS, description="Seconds from completionTime until the flow is deleted; 0 at once."
     )
-    backoff_limit: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = Field(
-        None, description="Budget of retries summed over all steps; none when unset."
-    )
+    backoff_limit: Count | None = Field(None, description="Budget of retries summed over all steps; none when unset.")
     active_deadline_seconds: Seconds | None = Field(
         None, description="Bound of the flow from startTime, pauses included."
     )
@@ -201,7 +225,7 @@ class ExecutionPolicy(Model):
 class TemplateMeta(Model):
     """Metadata of a resource template."""
 
-    name: str = Field(min_length=1, max_length=253, description="Exact name of the object.")
+    name: str = Field(max_length=MAX_TEXT, pattern=formats.OBJECT_NAME.pattern, description="Exact name of the object.")
     labels: Mapping[str, str] = Field(default_factory=dict, description="Labels of the object.")
     annotations: Mapping[str, str] = Field(default_factory=dict, description="Annotations of the object.")
 
@@ -233,7 +257,7 @@ class ResourceTemplates(Model):
 class JobFlowSpec(Model):
     """What to run."""
 
-    suspend: bool = Field(False, description="While true nothing new starts; what runs goes on.")
+    suspend: bool = Field(False, strict=True, description="While true nothing new starts; what runs goes on.")
     execution_policy: ExecutionPolicy = Field(
         default_factory=ExecutionPolicy, description="Concurrency, TTL, retry budget, deadline."
     )

@@ -1,0 +1,110 @@
+"""What a step's template may hold. Reads raw steps.
+
+A template is a batch/v1 Job of which labels, annotations and spec are taken. Its own name is ignored, as CronJob
+ignores it, so that a Job can be pasted in; what a person would miss if it were ignored is refused. The rest is for the
+API server to judge when the Job is created.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from zenflow.api.names import RESERVED_LABELS
+from zenflow.api.problems import Problem, Reason, path, quote
+from zenflow.api.translation import of_type, unsupported
+
+_OWNED = {
+    "ownerReferences": "the flow owns its Jobs",
+    "finalizers": "a flow must be able to delete its Jobs",
+}
+
+
+def check(steps: Sequence[Any], field: str, namespace: str) -> Iterator[Problem]:
+    """Job steps without template, Manual steps with one, and templates that a flow can't run as they stand.
+
+    `namespace` is the flow's, empty where it isn't known yet.
+    """
+    for i, step in enumerate(steps):
+        if isinstance(step, Mapping):
+            yield from _check_step(step, path(field, i), namespace)
+
+
+def _check_step(step: Mapping[str, Any], field: str, namespace: str) -> Iterator[Problem]:
+    where, template, name = path(field, "template"), step.get("template"), quote(step.get("name", ""))
+    if step.get("type") == "Manual":
+        if template is not None:
+            message = f"step {name} is Manual and has a template"
+            yield Problem(where, quote(template), message, "remove the template or set type to Job")
+    elif template is None:
+        if step.get("type") in (None, "Job"):
+            message = f"step {name} has no template"
+            yield Problem(where, "", message, "add the batch/v1 Job to run or set type to Manual", Reason.REQUIRED)
+    elif isinstance(template, Mapping):
+        yield from _check_template(template, where, namespace)
+
+
+def _check_template(template: Mapping[str, Any], field: str, namespace: str) -> Iterator[Problem]:
+    for key, known in (("apiVersion", "batch/v1"), ("kind", "Job")):
+        if template.get(key) is not None and template[key] != known:
+            yield unsupported(path(field, key), template[key], known)
+    yield from _check_job_metadata(template.get("metadata"), path(field, "metadata"), namespace)
+    spec = template.get("spec")
+    where = path(field, "spec")
+    if spec is None:
+        yield Problem(where, "", "the template has no spec", "add the Job's spec", Reason.REQUIRED)
+    elif not isinstance(spec, Mapping):
+        yield of_type(where, spec, "object")
+    else:
+        yield from _check_pod(spec.get("template"), path(where, "template"))
+
+
+def _check_job_metadata(metadata: Any, field: str, namespace: str) -> Iterator[Problem]:
+    yield from _check_labels(metadata, field)
+    if not isinstance(metadata, Mapping):
+        return
+    own = metadata.get("namespace")
+    if own and namespace and own != namespace:
+        message = f"Jobs run in the namespace of their flow, {quote(namespace)}"
+        yield Problem(path(field, "namespace"), quote(own), message, "remove it")
+    for key, why in _OWNED.items():
+        if metadata.get(key):
+            yield Problem(path(field, key), "", why, "remove it", Reason.FORBIDDEN)
+
+
+def _check_pod(pod: Any, field: str) -> Iterator[Problem]:
+    if pod is None:
+        yield Problem(field, "", "the Job has no Pod template", "add one with its containers", Reason.REQUIRED)
+        return
+    if not isinstance(pod, Mapping):
+        yield of_type(field, pod, "object")
+        return
+    yield from _check_labels(pod.get("metadata"), path(field, "metadata"))
+    spec = pod.get("spec")
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("containers"), list) or not spec["containers"]:
+        where = path(field, "spec", "containers")
+        yield Problem(where, "", "the Pod has no containers", "list at least one", Reason.REQUIRED)
+    elif spec.get("restartPolicy") not in (None, "Never", "OnFailure"):
+        yield unsupported(path(field, "spec", "restartPolicy"), spec["restartPolicy"], "Never", "OnFailure")
+
+
+def _check_labels(metadata: Any, field: str) -> Iterator[Problem]:
+    """Labels and annotations must be text, or the Job can't be written; those that tell whose Job it is are ours."""
+    if metadata is not None and not isinstance(metadata, Mapping):
+        yield of_type(field, metadata, "object")
+        return
+    for key in ("labels", "annotations"):
+        yield from check_texts((metadata or {}).get(key), path(field, key))
+    labels = (metadata or {}).get("labels")
+    if not isinstance(labels, Mapping):
+        return
+    for label in sorted(RESERVED_LABELS.intersection(labels)):
+        message = "zenflow sets this label to tell whose Job it is"
+        yield Problem(path(field, "labels", label), quote(labels[label]), message, "remove it")
+
+
+def check_texts(texts: Any, field: str) -> Iterator[Problem]:
+    """A map of text to text, such as labels, annotations or data; absent is fine."""
+    if texts is not None and not isinstance(texts, Mapping):
+        yield of_type(field, texts, "object")
+    for key, value in texts.items() if isinstance(texts, Mapping) else ():
+        if not isinstance(value, str):
+            yield of_type(path(field, str(key)), value, "string")

@@ -1,0 +1,143 @@
+"""Everything that can be wrong with a JobFlow on its own, all of it at once.
+
+Called by `zenflow lint`, by admission and by the controller on the raw decoded object, so that all three
+say the same. It knows nothing of other objects, and leaves the inside of templates to the API server, which judges the
+Jobs made of them.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from zenflow.api import dependencies, formats, templates
+from zenflow.api.names import API_VERSION, KIND
+from zenflow.api.problems import Problem, Reason, path, quote
+from zenflow.api.translation import of_format, of_type, translate, unsupported
+from zenflow.api.types import MAX_STEPS, JobFlow, JobFlowSpec
+
+_NAMES = (
+    ("name", formats.FLOW_NAME),
+    ("generateName", formats.NAME_PREFIX),
+    ("namespace", formats.NAMESPACE),
+)
+
+
+class InvalidFlow(ValueError):
+    """A JobFlow that must not run, with every problem it has."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("; ".join(map(str, problems[:10])))
+        self.problems = problems
+
+
+def check(obj: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """Every problem of a decoded JobFlow, in no more than linear time; none means that `parse` will accept it.
+
+    Unknown fields are silent, as the API server prunes them. An object of another kind gets that one problem only.
+    Nothing inside a list that is over its limit is looked at.
+    """
+    identity = tuple(_check_identity(obj))
+    if any(problem.field == "kind" for problem in identity):
+        return identity
+    return (*identity, *_check_metadata(obj), *_check_spec(obj))
+
+
+def check_update(obj: Mapping[str, Any], old: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """What may not change any more: `steps` and `resourceTemplates` of a flow that has started. Both must be valid."""
+    if not (old.get("status") or {}).get("startTime"):
+        return ()
+    new_spec, old_spec = _spec(obj), _spec(old)
+    changed = (
+        ("steps", new_spec.steps != old_spec.steps),
+        ("resourceTemplates", new_spec.resource_templates != old_spec.resource_templates),
+    )
+    message = "the flow has started and this can't change any more"
+    return tuple(
+        Problem(path("spec", key), "", message, "create a new flow instead", Reason.FORBIDDEN)
+        for key, differs in changed
+        if differs
+    )
+
+
+def parse(obj: Mapping[str, Any]) -> JobFlow:
+    """The JobFlow as values. Raises InvalidFlow with every problem when it is not a good one."""
+    problems = check(obj)
+    if problems:
+        raise InvalidFlow(problems)
+    try:
+        return JobFlow.model_validate(obj, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise InvalidFlow(tuple(translate(error, ""))) from None
+
+
+def _spec(obj: Mapping[str, Any]) -> JobFlowSpec:
+    return JobFlowSpec.model_validate(obj["spec"], by_alias=True, by_name=False)
+
+
+def _check_identity(obj: Mapping[str, Any]) -> Iterator[Problem]:
+    for field, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
+        if obj.get(field) is None:
+            yield Problem(field, "", "", f"write {field}: {expected}", Reason.REQUIRED)
+        elif obj[field] != expected:
+            yield unsupported(field, obj[field], expected)
+
+
+def _check_metadata(obj: Mapping[str, Any]) -> Iterator[Problem]:
+    metadata = obj.get("metadata")
+    if metadata is not None and not isinstance(metadata, Mapping):
+        yield of_type("metadata", metadata, "object")
+        return
+    metadata = metadata or {}
+    if not metadata.get("name") and not metadata.get("generateName"):
+        message = "name or generateName is required"
+        yield Problem("metadata.name", "", message, "give the flow a name", Reason.REQUIRED)
+    for key, shape in _NAMES:
+        value = metadata.get(key)
+        if value and not isinstance(value, str):
+            yield of_type(path("metadata", key), value, "string")
+        elif value and not shape.matches(value):
+            yield of_format(path("metadata", key), value, shape)
+    for key in ("labels", "annotations"):
+        yield from templates.check_texts(metadata.get(key), path("metadata", key))
+
+
+def _check_spec(obj: Mapping[str, Any]) -> Iterator[Problem]:
+    spec = obj.get("spec")
+    if spec is None:
+        yield Problem("spec", "", "", "add spec with its steps", Reason.REQUIRED)
+        return
+    try:
+        JobFlowSpec.model_validate(spec, by_alias=True, by_name=False)
+    except ValidationError as error:
+        yield from translate(error, "spec")
+    if isinstance(spec, Mapping):
+        yield from _check_steps(spec.get("steps"), _namespace(obj))
+        yield from _check_resource_templates(spec.get("resourceTemplates"))
+
+
+def _namespace(obj: Mapping[str, Any]) -> str:
+    metadata = obj.get("metadata")
+    found = metadata.get("namespace") if isinstance(metadata, Mapping) else None
+    return found if isinstance(found, str) else ""
+
+
+def _check_steps(steps: Any, namespace: str) -> Iterator[Problem]:
+    if isinstance(steps, list | tuple) and len(steps) <= MAX_STEPS:
+        yield from templates.check(steps, "spec.steps", namespace)
+        yield from dependencies.check(steps, "spec.steps")
+
+
+def _check_resource_templates(resources: Any) -> Iterator[Problem]:
+    """Names of claims and of ConfigMaps are each unique: two templates of one name would be one object."""
+    for key in ("volumeClaimTemplates", "configMapTemplates"):
+        found = resources.get(key) if isinstance(resources, Mapping) else None
+        first: dict[str, int] = {}
+        for i, template in enumerate(found if isinstance(found, list) else ()):
+            metadata = template.get("metadata") if isinstance(template, Mapping) else None
+            name = metadata.get("name") if isinstance(metadata, Mapping) else None
+            if isinstance(name, str) and first.setdefault(name, i) != i:
+                field = path("spec.resourceTemplates", key)
+                message = f"{path(field, first[name])} already has this name"
+                where = path(field, i, "metadata", "name")
+                yield Problem(where, quote(name), message, "rename one of them", Reason.DUPLICATE)
