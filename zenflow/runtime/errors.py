@@ -4,6 +4,8 @@ RuntimeFault
 ├── Unreachable            no answer: the request may or may not have been carried out
 ├── StreamEnded            the server closed a watch; open it again from the last version
 │   └── StreamSilent       a watch said nothing for longer than the inactivity limit
+├── Undecodable            an object is not of the shape we read; the others around it are fine
+├── LeaseLost              another replica leads, or may: this process must stop
 └── ApiError               the server answered with a Status (code, reason, message)
     ├── BadRequest 400     ├── Unauthorized 401   ├── Forbidden 403 (`is_quota`)
     ├── NotFound 404       ├── AlreadyExists 409  ├── Conflict 409
@@ -14,6 +16,8 @@ RuntimeFault
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 
 class RuntimeFault(Exception):
@@ -30,6 +34,14 @@ class StreamEnded(RuntimeFault):
 
 class StreamSilent(StreamEnded):
     """Nothing, not even a bookmark, within the inactivity limit."""
+
+
+class Undecodable(RuntimeFault):
+    """One object of a list or watch that our types refuse. The cache keeps what it had of it."""
+
+
+class LeaseLost(RuntimeFault):
+    """The Lease is held by another, or could not be renewed in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +148,19 @@ def from_status(body: Mapping[str, Any], *, retry_after: float | None = None) ->
         retry_after = float(details["retryAfterSeconds"])
     message = str(body.get("message") or reason or code)
     return kind(code, reason, message, causes=causes, retry_after=retry_after, details=details)
+
+
+def from_response(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
+    """The error for a refusal as it came over the wire; a body that is no Status (a proxy's page) is the message."""
+    try:
+        decoded = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        decoded = None
+    if not isinstance(decoded, dict) or decoded.get("kind") != "Status":
+        decoded = {"message": body[:1024].decode(errors="replace").strip()}
+    return from_status({**decoded, "code": status}, retry_after=_seconds(headers.get("retry-after", "")))
+
+
+def _seconds(header: str) -> float | None:
+    """Retry-After in its seconds form, the only one API servers send."""
+    return float(header) if header.isdecimal() else None

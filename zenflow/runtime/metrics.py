@@ -1,0 +1,191 @@
+"""The numbers a controller shows, under the names of client-go and controller-runtime, so that their dashboards fit.
+
+Counted where things happen (queue, loop, transport, elector), read by `serving.py`. Everything goes into the
+registry that is handed in: two controllers in one process never mix.
+"""
+
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+
+from zenflow.runtime.clock import Clock
+from zenflow.runtime.errors import ApiError, RuntimeFault
+from zenflow.runtime.transport import Request, Response, Stream, Transport
+
+_QUEUE_BUCKETS = tuple(10.0**exponent for exponent in range(-6, 4))  # 1 µs to 17 min, as a queue may be idle or stuck
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_WATCHED = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+class Sized(Protocol):
+    """The side of a queue that is asked at scrape time."""
+
+    def __len__(self) -> int: ...
+    def held_for(self) -> list[float]: ...
+
+
+class Metrics:
+    """All metric families of a controller process, registered once per registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each counter, which nothing reads
+        self.registry = registry
+        self._declare_queue(registry)
+        self._declare_loop(registry)
+        self._declare_client(registry)
+
+    def queue(self, name: str) -> "QueueSeries":
+        """The series of one work queue."""
+        return QueueSeries(self, name)
+
+    def loop(self, name: str) -> "LoopSeries":
+        """The series of one controller."""
+        return LoopSeries(self, name)
+
+    def transport(self, transport: Transport, host: str, clock: Clock) -> "MeteredTransport":
+        """The same transport with its requests counted."""
+        return MeteredTransport(self, transport, host, clock)
+
+    def _declare_queue(self, registry: CollectorRegistry) -> None:
+        label = ["name"]
+        self.depth = Gauge("workqueue_depth", "Keys that wait for a worker.", label, registry=registry)
+        self.adds = Counter("workqueue_adds", "Keys added.", label, registry=registry)
+        self.retries = Counter("workqueue_retries", "Keys added again after a failure.", label, registry=registry)
+        self.queue_duration = Histogram(
+            "workqueue_queue_duration_seconds", "From add to worker.", label, registry=registry, buckets=_QUEUE_BUCKETS
+        )
+        self.work_duration = Histogram(
+            "workqueue_work_duration_seconds", "From worker to done.", label, registry=registry, buckets=_QUEUE_BUCKETS
+        )
+        self.unfinished = Gauge(
+            "workqueue_unfinished_work_seconds", "Sum of the times keys in work are held.", label, registry=registry
+        )
+        self.longest = Gauge(
+            "workqueue_longest_running_processor_seconds", "The longest of these times.", label, registry=registry
+        )
+
+    def _declare_loop(self, registry: CollectorRegistry) -> None:
+        label = ["controller"]
+        self.reconciles = Counter(
+            "controller_runtime_reconcile", "Reconciles by result.", [*label, "result"], registry=registry
+        )
+        self.errors = Counter("controller_runtime_reconcile_errors", "Failed reconciles.", label, registry=registry)
+        self.reconcile_time = Histogram(
+            "controller_runtime_reconcile_time_seconds",
+            "Time of a reconcile.",
+            label,
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self.active = Gauge("controller_runtime_active_workers", "Workers that hold a key.", label, registry=registry)
+        self.workers = Gauge("controller_runtime_max_concurrent_reconciles", "Workers.", label, registry=registry)
+
+    def _declare_client(self, registry: CollectorRegistry) -> None:
+        self.requests = Counter(
+            "rest_client_requests", "Requests by answer.", ["code", "method", "host"], registry=registry
+        )
+        self.request_duration = Histogram(
+            "rest_client_request_duration_seconds",
+            "Time to the answer.",
+            ["verb", "host"],
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self.master = Gauge("leader_election_master_status", "1 while this process leads.", ["name"], registry=registry)
+
+
+class QueueSeries:
+    """What a WorkQueue reports as it happens (`queue.QueueMetrics`)."""
+
+    def __init__(self, metrics: Metrics, name: str) -> None:
+        self._name = name
+        self._metrics = metrics
+        self._adds = metrics.adds.labels(name)
+        self._retries = metrics.retries.labels(name)
+        self._waited = metrics.queue_duration.labels(name)
+        self._worked = metrics.work_duration.labels(name)
+
+    def bind(self, queue: Sized) -> None:
+        """Read the gauges from the queue at scrape time, so that they cost nothing in between."""
+        self._metrics.depth.labels(self._name).set_function(lambda: len(queue))
+        self._metrics.unfinished.labels(self._name).set_function(lambda: sum(queue.held_for()))
+        self._metrics.longest.labels(self._name).set_function(lambda: max(queue.held_for(), default=0.0))
+
+    def added(self) -> None:
+        self._adds.inc()
+
+    def retried(self) -> None:
+        self._retries.inc()
+
+    def handed_out(self, waited: float) -> None:
+        self._waited.observe(waited)
+
+    def finished(self, worked: float) -> None:
+        self._worked.observe(worked)
+
+
+class LoopSeries:
+    """What a Loop reports about its reconciles."""
+
+    def __init__(self, metrics: Metrics, name: str) -> None:
+        self._results = {
+            result: metrics.reconciles.labels(name, result)
+            for result in ("success", "requeue_after", "requeue", "error")
+        }
+        self._errors = metrics.errors.labels(name)
+        self._time = metrics.reconcile_time.labels(name)
+        self._active = metrics.active.labels(name)
+        self._workers = metrics.workers.labels(name)
+
+    def set_workers(self, workers: int) -> None:
+        """How many reconciles may run at once."""
+        self._workers.set(workers)
+
+    def started(self) -> None:
+        """A worker took a key."""
+        self._active.inc()
+
+    def finished(self, result: str, seconds: float) -> None:
+        """`result` is controller-runtime's: success, requeue_after, requeue, error."""
+        self._active.dec()
+        self._results[result].inc()
+        self._time.observe(seconds)
+        if result == "error":
+            self._errors.inc()
+
+
+class MeteredTransport:
+    """Counts requests by answer, as client-go does: code "<error>" where no answer came."""
+
+    def __init__(self, metrics: Metrics, transport: Transport, host: str, clock: Clock) -> None:
+        self._transport = transport
+        self._host = host
+        self._clock = clock
+        self._requests = metrics.requests
+        self._durations = {verb: metrics.request_duration.labels(verb, host) for verb in _WATCHED}
+
+    def send(self, request: Request) -> Response:
+        """As the transport within."""
+        started = self._clock.monotonic()
+        try:
+            response = self._transport.send(request)
+        except RuntimeFault as error:
+            self._count(request, error)
+            raise
+        self._requests.labels(str(response.status), request.method, self._host).inc()
+        self._durations[request.method].observe(self._clock.monotonic() - started)
+        return response
+
+    def stream(self, request: Request, *, silence: float) -> Stream:
+        """As the transport within; counted when it opens, for it has no end to time."""
+        try:
+            stream = self._transport.stream(request, silence=silence)
+        except RuntimeFault as error:
+            self._count(request, error)
+            raise
+        self._requests.labels("200", request.method, self._host).inc()
+        return stream
+
+    def _count(self, request: Request, error: RuntimeFault) -> None:
+        code = str(error.status) if isinstance(error, ApiError) else "<error>"
+        self._requests.labels(code, request.method, self._host).inc()

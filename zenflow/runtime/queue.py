@@ -1,0 +1,209 @@
+"""client-go's work queue: which key to look at next.
+
+Filled by informers' handlers and by the Loop itself, emptied by the Loop's workers. Never knows what
+a key stands for, and keeps no object: state is read from the caches when the key is handed out.
+"""
+
+import heapq
+import threading
+from collections import deque
+from itertools import count
+from typing import Protocol
+
+from zenflow.runtime.cache import Key
+from zenflow.runtime.clock import Clock
+
+BASE_DELAY = 0.005
+MAX_DELAY = 60.0
+
+
+class QueueMetrics(Protocol):
+    """What a queue tells about itself as it happens; see `metrics.py` for the names."""
+
+    def added(self) -> None: ...
+    def retried(self) -> None: ...
+    def handed_out(self, waited: float) -> None: ...
+    def finished(self, worked: float) -> None: ...
+    def bind(self, queue: "WorkQueue") -> None: ...
+
+
+class NoMetrics:
+    """For queues that nobody measures."""
+
+    def bind(self, queue: "WorkQueue") -> None: ...
+    def added(self) -> None: ...
+    def retried(self) -> None: ...
+    def handed_out(self, waited: float) -> None: ...
+    def finished(self, worked: float) -> None: ...
+
+
+class WorkQueue:
+    """A fair queue of keys with client-go's contract. Safe for threads.
+
+    - A key waits at most once, however often it is added (deduplication).
+    - Keys are handed out in the order in which they were first added (fairness).
+    - Two workers never hold the same key. Added while it is held, it is handed out again, once,
+      after `done`.
+    - `add_after` holds a key back; of several delays for one key the earliest counts.
+    - `add_rate_limited` delays a key by 5 ms doubled with each call up to a minute, until `forget`.
+
+    After `shut_down` nothing is accepted, and `get` returns what is left and then None.
+    """
+
+    def __init__(self, clock: Clock, *, metrics: QueueMetrics | None = None) -> None:
+        self._clock = clock
+        self._metrics: QueueMetrics = metrics or NoMetrics()
+        self._changed = threading.Condition()  # guards everything below
+        self._ready: deque[Key] = deque()
+        self._dirty: dict[
+            Key, float
+        ] = {}  # needs a look -> since when; all of _ready, and what was re-added while held
+        self._processing: dict[Key, float] = {}  # held by a worker -> since when
+        self._due: dict[Key, float] = {}  # held back -> until when
+        self._heap: list[tuple[float, int, Key]] = []  # the same by time; an entry that disagrees with _due is dead
+        self._order = count()
+        self._failures: dict[Key, int] = {}
+        self._shut_down = False
+        self._metrics.bind(self)
+
+    def add(self, key: Key) -> None:
+        """The key needs a look, now."""
+        with self._changed:
+            self._add(key)
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """The key needs a look in so many seconds, or sooner if it is already to be looked at sooner."""
+        with self._changed:
+            self._add_after(key, seconds)
+
+    def add_rate_limited(self, key: Key) -> None:
+        """The key needs a look again after a failure; the more failures since `forget`, the later."""
+        with self._changed:
+            failures = self._failures.get(key, 0)
+            self._failures[key] = failures + 1
+            self._metrics.retried()
+            self._add_after(key, min(BASE_DELAY * 2 ** min(failures, 32), MAX_DELAY))
+
+    def forget(self, key: Key) -> None:
+        """The key is well: its next failure waits 5 ms again."""
+        with self._changed:
+            self._failures.pop(key, None)
+
+    def failures(self, key: Key) -> int:
+        """How often the key was rate limited since it was last well."""
+        with self._changed:
+            return self._failures.get(key, 0)
+
+    def cancel_delay(self, key: Key) -> None:
+        """Drop the key's delay, if it has one. For the worker who is about to compute it anew."""
+        with self._changed:
+            self._due.pop(key, None)
+
+    def get(self, timeout: float | None = None) -> Key | None:
+        """The next key, which the caller must give back by `done`. None after `timeout` seconds or at shut-down.
+
+        Blocks; a timeout of None waits for as long as it takes.
+        """
+        deadline = None if timeout is None else self._clock.monotonic() + timeout
+        with self._changed:
+            while True:
+                self._promote()
+                if self._ready:
+                    return self._hand_out()
+                if self._shut_down:
+                    return None
+                wait = self._patience(deadline)
+                if wait is not None and wait <= 0:
+                    return None
+                self._changed.wait(wait)
+
+    def try_get(self) -> Key | None:
+        """The next key, or None if none is ready at this moment of the clock. Never blocks."""
+        return self.get(0)
+
+    def next_due(self) -> float | None:
+        """When (on the monotonic clock) the earliest delayed key becomes ready; None if none is delayed."""
+        with self._changed:
+            return self._earliest()
+
+    def done(self, key: Key) -> None:
+        """Give a key back. If it was added meanwhile, it is ready again."""
+        with self._changed:
+            started = self._processing.pop(key)
+            self._metrics.finished(self._clock.monotonic() - started)
+            if key in self._dirty:
+                self._ready.append(key)
+                self._changed.notify()
+
+    def shut_down(self) -> None:
+        """Accept nothing more, drop the delays, and let waiting workers go once the queue is empty."""
+        with self._changed:
+            self._shut_down = True
+            self._due.clear()
+            self._heap.clear()
+            self._changed.notify_all()
+
+    @property
+    def is_shut_down(self) -> bool:
+        """Whether `shut_down` was called."""
+        return self._shut_down
+
+    def __len__(self) -> int:
+        """Keys that are ready; neither those delayed nor those held."""
+        return len(self._ready)
+
+    def held_for(self) -> list[float]:
+        """For how many seconds each key in work has been held."""
+        with self._changed:
+            now = self._clock.monotonic()
+            return [now - started for started in self._processing.values()]
+
+    def _add(self, key: Key) -> None:
+        if self._shut_down or key in self._dirty:
+            return
+        self._metrics.added()
+        self._dirty[key] = self._clock.monotonic()
+        if key not in self._processing:
+            self._ready.append(key)
+            self._changed.notify()
+
+    def _add_after(self, key: Key, seconds: float) -> None:
+        if self._shut_down:
+            return
+        if seconds <= 0:
+            self._add(key)
+            return
+        due = self._clock.monotonic() + seconds
+        if due >= self._due.get(key, float("inf")):
+            return
+        self._due[key] = due
+        heapq.heappush(self._heap, (due, next(self._order), key))
+        self._changed.notify()
+
+    def _promote(self) -> None:
+        """Make ready what is due."""
+        now = self._clock.monotonic()
+        while (due := self._earliest()) is not None and due <= now:
+            _, _, key = heapq.heappop(self._heap)
+            del self._due[key]
+            self._add(key)
+
+    def _earliest(self) -> float | None:
+        while self._heap:
+            due, _, key = self._heap[0]
+            if self._due.get(key) == due:
+                return due
+            heapq.heappop(self._heap)
+        return None
+
+    def _hand_out(self) -> Key:
+        key = self._ready.popleft()
+        now = self._clock.monotonic()
+        self._metrics.handed_out(now - self._dirty.pop(key))
+        self._processing[key] = now
+        return key
+
+    def _patience(self, deadline: float | None) -> float | None:
+        """Seconds until something must be looked at again: the caller's deadline or the next delayed key."""
+        times = [time for time in (deadline, self._earliest()) if time is not None]
+        return min(times) - self._clock.monotonic() if times else None

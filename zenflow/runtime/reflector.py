@@ -1,0 +1,216 @@
+"""Keeps one informer current: a paged list, then a watch, for as long as somebody calls `step`.
+
+Reads from a Client, writes into an Informer. Never waits by itself: each step says how long its driver
+should wait before the next one. It is the only place that knows what to do when a watch breaks.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import structlog
+
+from zenflow.runtime.cache import T
+from zenflow.runtime.client import Client, Page
+from zenflow.runtime.clock import Clock
+from zenflow.runtime.errors import (
+    ApiError,
+    Expired,
+    RuntimeFault,
+    ServerFault,
+    StreamEnded,
+    StreamSilent,
+    TooManyRequests,
+    Undecodable,
+)
+from zenflow.runtime.informer import Informer
+from zenflow.runtime.transport import Stream
+
+R = TypeVar("R")
+
+# A healthy API server sends a bookmark about every minute (KEP-956), so more silence than this is a dead connection.
+SILENCE = 70.0
+# The server ends a watch after a random time in this range, so that not all start anew at once (as client-go).
+SHORTEST_WATCH, LONGEST_WATCH = 300, 600
+# How long a driver without a blocking stream waits before it looks again.
+IDLE = 0.02
+# A watch that lived this long was worth opening; one that ends sooner counts as a failure, whatever it said.
+HEALTHY_AFTER = 5.0
+# So many failures of the server in a row, and a new list is tried instead of the same watch.
+STUBBORN = 5
+BASE_DELAY, MAX_DELAY = 0.2, 30.0
+
+
+class Backoff:
+    """Waits that double with each failure, with jitter, so that replicas do not come back all at once."""
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self.failures = 0
+        self._random = random
+
+    def next(self) -> float:
+        """Count a failure and return the seconds to wait: 0.2 s doubled up to 30 s, plus up to as much again."""
+        delay: float = min(BASE_DELAY * 2 ** min(self.failures, 16), MAX_DELAY)
+        self.failures += 1
+        return delay * (1 + self._random())
+
+    def reset(self) -> None:
+        """All is well again."""
+        self.failures = 0
+
+
+class Reflector(Generic[T]):
+    """List, then watch, then whatever the server's answers ask for. One thread steps it; `close` may come from another.
+
+    `random` gives numbers in [0, 1). The list is consistent and read page by page. A watch that ends is
+    opened again at the last version seen, bookmarks included; 410 means a new list; so does a second silence
+    in a row, because a server whose etcd was restored says nothing to a watch from its future.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        informer: Informer[T],
+        *,
+        clock: Clock,
+        random: Callable[[], float],
+        page_limit: int = 500,
+        log: Any = None,
+    ) -> None:
+        self.informer = informer
+        self.last_contact = clock.monotonic()
+        self._client = client
+        self._clock = clock
+        self._random = random
+        self._page_limit = page_limit
+        self._log = (log or structlog.get_logger()).bind(resource=informer.resource.plural)
+        self._backoff = Backoff(random)
+        self._pages: Iterator[Page] | None = None
+        self._listed: list[T] = []
+        self._listed_version = ""
+        self._must_list = True
+        self._stream: Stream | None = None
+        self._opened_at = 0.0
+        self._silences = 0
+        self._closed = False
+
+    def step(self) -> float:
+        """Do one bounded piece of work (a page, opening a watch, one read) and return the seconds to wait for the next.
+
+        A read blocks if the transport's stream blocks. Never raises a RuntimeFault.
+        """
+        if self._closed:
+            return IDLE
+        try:
+            if self._must_list:
+                return self._list_page()
+            if self._stream is None:
+                return self._open_watch()
+            return self._read(self._stream)
+        except RuntimeFault as error:
+            return self._recover(error)
+
+    def silent_for(self) -> float:
+        """Seconds since the server last said anything: how stale the cache may be."""
+        return self._clock.monotonic() - self.last_contact
+
+    def close(self) -> None:
+        """Give up the watch; a `step` blocked in another thread returns. Idempotent."""
+        self._closed = True
+        self._drop_stream()
+
+    def _list_page(self) -> float:
+        if self._pages is None:
+            self._listed = []
+            informer = self.informer
+            self._pages = self._client.pages(
+                informer.resource, informer.namespace, label_selector=informer.label_selector, limit=self._page_limit
+            )
+        page = next(self._pages, None)
+        if page is None:
+            self._finish_list()
+            return 0.0
+        self._heard()
+        self._listed_version = page.resource_version
+        # Decoded at once, so that no more than one page is ever held as raw JSON.
+        for raw in page.items:
+            self._tolerate(self._take, raw)
+        return 0.0
+
+    def _finish_list(self) -> None:
+        listed, self._listed, self._pages = self._listed, [], None
+        self._must_list = False
+        self._silences = 0
+        self.informer.replace(listed, self._listed_version)
+
+    def _open_watch(self) -> float:
+        informer = self.informer
+        self._stream = self._client.watch(
+            informer.resource,
+            informer.namespace,
+            resource_version=informer.resource_version,
+            label_selector=informer.label_selector,
+            silence=SILENCE,
+            timeout_seconds=int(SHORTEST_WATCH + (LONGEST_WATCH - SHORTEST_WATCH) * self._random()),
+        )
+        self._opened_at = self._clock.monotonic()
+        self._heard()
+        if self._closed:
+            self._drop_stream()
+        return 0.0
+
+    def _read(self, stream: Stream) -> float:
+        lines = stream.read()
+        for line in lines:
+            self._tolerate(self.informer.feed, line)
+        if not lines:
+            return IDLE
+        self._heard()
+        self._silences = 0
+        return 0.0
+
+    def _heard(self) -> None:
+        self.last_contact = self._clock.monotonic()
+
+    def _take(self, raw: msgspec.Raw) -> None:
+        self._listed.append(self.informer.decode(raw))
+
+    def _tolerate(self, take: Callable[[R], None], raw: R) -> None:
+        """One object that we cannot read must not hide the others."""
+        try:
+            take(raw)
+        except Undecodable as error:
+            self._log.error("object skipped", error=str(error))
+
+    def _recover(self, error: RuntimeFault) -> float:
+        healthy = self._stream is not None and self._clock.monotonic() - self._opened_at >= HEALTHY_AFTER
+        self._drop_stream()
+        self._pages, self._listed = None, []
+        if healthy:
+            self._backoff.reset()
+        self._must_list = self._must_list or self._needs_list(error)
+        if not self._closed:
+            self._log_fault(error)
+        if healthy and isinstance(error, StreamEnded):
+            return 0.0
+        asked = error.retry_after if isinstance(error, ApiError) else None
+        return max(self._backoff.next(), asked or 0.0)
+
+    def _needs_list(self, error: RuntimeFault) -> bool:
+        """Whether opening the watch again at the version we have cannot help."""
+        if isinstance(error, StreamSilent):
+            self._silences += 1
+            return self._silences > 1
+        if isinstance(error, ServerFault):
+            return self._backoff.failures >= STUBBORN
+        return isinstance(error, ApiError) and not isinstance(error, TooManyRequests)
+
+    def _log_fault(self, error: RuntimeFault) -> None:
+        routine = isinstance(error, StreamEnded | Expired) and not isinstance(error, StreamSilent)
+        tell = self._log.debug if routine else self._log.warning
+        tell("list and watch interrupted", error=str(error), reason=type(error).__name__, relist=self._must_list)
+
+    def _drop_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
