@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from pytest_kubernetes.providers.base import AClusterManager
+from pytest_kubernetes.providers.base import AClusterManager  # type: ignore[import-untyped]
 
 from tests.cluster import build
 from tests.cluster.control_plane import ControlPlane

@@ -1,7 +1,7 @@
 """Builds the parts of a real Kubernetes from their locked Go modules, once for each state of a lock file.
 
-Binaries go to `.cache/cluster/<module>-<hash>/`, hashed over go.mod, go.sum and the build flags; a folder that is there is
-complete. `ZENFLOW_CLUSTER_CACHE` names another cache, so that several checkouts can share one.
+Binaries go to `.cache/cluster/<module>-<hash>/`, hashed over go.mod, go.sum and the build flags; a folder that is there
+is complete. `ZENFLOW_CLUSTER_CACHE` names another cache, so that several checkouts can share one.
 
     python -m tests.cluster.build [control|node]      prints the folders
 """
@@ -84,15 +84,16 @@ def ensure(builds: Sequence[Build]) -> dict[str, Path]:
 
 
 def compile_all(build: Build) -> None:
-    """Build into a folder beside the final one and rename it at the end: an interrupted build leaves nothing half done."""
+    """Build beside the final folder and rename at the end: an interrupted build leaves nothing half done."""
     unfinished = build.folder.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
+    flags = ("-trimpath", "-ldflags", linker_flags(build), "-tags", build.tags)
     for name, package in build.binaries:
-        command = ("go", "build", "-trimpath", "-ldflags", linker_flags(build), "-tags", build.tags)
-        command += ("-o", str(unfinished / name), package)
+        command = ("go", "build", *flags, "-o", str(unfinished / name), package)
         environment = {**os.environ, "CGO_ENABLED": "0"}
-        done = subprocess.run(command, cwd=HERE / build.module, env=environment, capture_output=True, text=True)
+        folder = HERE / build.module
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
     unfinished.rename(build.folder)
@@ -100,7 +101,9 @@ def compile_all(build: Build) -> None:
 
 def linker_flags(build: Build) -> str:
     """Without its version Kubernetes reports v0.0.0, which kubelet and helm complain about."""
-    found = re.search(r"^\s*k8s\.io/kubernetes (v(\d+)\.(\d+)\.\d+)", (HERE / build.module / "go.mod").read_text(), re.M)
+    found = re.search(
+        r"^\s*k8s\.io/kubernetes (v(\d+)\.(\d+)\.\d+)", (HERE / build.module / "go.mod").read_text(), re.M
+    )
     if not found:
         return "-s -w"
     version, major, minor = found.groups()

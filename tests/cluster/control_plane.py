@@ -1,10 +1,10 @@
 """The control-plane tier: etcd, kube-apiserver, kube-controller-manager, kube-scheduler. Up in about ten seconds.
 
-It is the whole of Kubernetes that JobFlows deal with: the real Job controller and garbage collector are part of it. Pods
-don't run here; `fake_node` ends them as their annotations say, `node` adds a kubelet that runs them.
+It is the whole of Kubernetes that JobFlows deal with: the real Job controller and garbage collector are part of it.
+Pods don't run here; `fake_node` ends them as their annotations say, `node` adds a kubelet that runs them.
 
-Without a network of its own the sandbox leaves it on 127.0.0.1, on free ports: tests, controllers and webhooks under test
-are ordinary processes of this machine, and several control planes stand side by side.
+Without a network of its own the sandbox leaves it on 127.0.0.1, on free ports: tests, controllers and webhooks under
+test are ordinary processes of this machine, and several control planes stand side by side.
 """
 
 import os
@@ -39,7 +39,7 @@ class ControlPlane:
         self.server = f"https://{sandbox.address}:{self._port}"
 
     def start(self) -> None:
-        """Start everything and wait until the API answers and a Pod could be made. Raises with the log of what failed."""
+        """Wait until the API answers and a Pod could be made. Raises with the log of what failed."""
         self.keys.mkdir()
         self.users.create()
         self._make_service_account_keys()
@@ -57,7 +57,9 @@ class ControlPlane:
         )
         self._start_with_kubeconfig("kube-scheduler", "scheduler", "--kube-api-qps=500", "--kube-api-burst=1000")
         # Made by the controller manager; without it no Pod is admitted.
-        self.sandbox.wait("default service account", lambda: self.kubectl().succeeds("get", "serviceaccount", "default"))
+        self.sandbox.wait(
+            "default service account", lambda: self.kubectl().succeeds("get", "serviceaccount", "default")
+        )
 
     def kubeconfig(self, user: str = "admin") -> Path:
         return self.users.kubeconfig(user, self.server, self.authority)

@@ -41,7 +41,7 @@ class Users:
         return next(token for token, name, *_ in lines if name == user)
 
     def kubeconfig(self, user: str, server: str, authority: Path) -> Path:
-        """A kubeconfig of one user, written when first asked for. `authority` is the certificate that signs the server's."""
+        """A kubeconfig of one user, written when first asked for. `authority` signs the server's certificate."""
         path = self.folder / f"{user}.kubeconfig"
         if not path.exists():
             path.touch(mode=0o600)

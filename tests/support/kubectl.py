@@ -25,7 +25,7 @@ class Kubectl:
     def run(self, *arguments: str, stdin: str | None = None, within: float = 120) -> str:
         """What it printed. Raises KubectlFailed."""
         command = self.command(*arguments)
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=within)
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=within, check=False)
         if done.returncode:
             raise KubectlFailed(command, done.returncode, done.stderr)
         return done.stdout
