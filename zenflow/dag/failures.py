@@ -25,7 +25,7 @@ def verdict(policy: PodFailurePolicy | None, exits: Sequence[ContainerExit]) -> 
 
 def explain(attempt: Attempt) -> str:
     """One sentence on why an attempt failed: the Job's own words and the last lines of the failed container."""
-    if attempt.is_gone and attempt.reason == "JobDeleted":
+    if attempt.is_gone:
         return attempt.message
     head = f"Job {attempt.job_name} failed"
     if attempt.reason:

@@ -1,0 +1,56 @@
+"""Which Kubernetes Events a published status is worth, from the status before and after. Pure.
+
+Events are for what a person may have to act on: a failure, a retry, an approval, a flow that waits. Progress
+is in the status; an Event for each of its steps would be a third of all requests (docs/performance.md).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from zenflow.api.types import FlowPhase, JobFlowStatus, StepPhase, StepStatus
+
+NORMAL = "Normal"
+WARNING = "Warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One Event to record about the flow."""
+
+    type: str
+    reason: str
+    message: str
+
+
+def announce(before: JobFlowStatus, after: JobFlowStatus) -> tuple[Announcement, ...]:
+    """What changed between two published statuses that somebody should be told."""
+    known = {status.name: status for status in before.steps}
+    about_steps = (one for status in after.steps for one in _about_step(known.get(status.name), status))
+    return (*about_steps, *_about_flow(before, after))
+
+
+def _about_step(before: StepStatus | None, after: StepStatus) -> Iterator[Announcement]:
+    if before == after:
+        return
+    was = before.phase if before else StepPhase.PENDING
+    text = f"Step {after.name}: {after.message or after.reason or after.phase}"
+    if after.phase is not was and after.phase is StepPhase.FAILED:
+        yield Announcement(WARNING, "StepFailed", text)
+    elif after.phase is not was and after.phase is StepPhase.PENDING_APPROVAL:
+        yield Announcement(NORMAL, "ApprovalRequired", text)
+    elif after.reason in ("Approved", "Rejected") and after.phase is not was:
+        yield Announcement(NORMAL, after.reason, text)
+    elif after.next_retry_time and after.reason == "Backoff" and (before is None or before.reason != "Backoff"):
+        yield Announcement(WARNING, "StepRetry", text)
+    elif after.phase is StepPhase.PENDING and after.reason and (before is None or before.reason != after.reason):
+        yield Announcement(WARNING, after.reason, text)
+
+
+def _about_flow(before: JobFlowStatus, after: JobFlowStatus) -> Iterator[Announcement]:
+    if after.phase is before.phase:
+        return
+    if after.phase is FlowPhase.FAILED:
+        failed = next((c for c in after.conditions if c.type == "Failed"), None)
+        yield Announcement(WARNING, failed.reason if failed else "Failed", after.message or "")
+    elif after.phase is FlowPhase.PENDING:
+        yield Announcement(NORMAL, "Waiting", after.message or "")

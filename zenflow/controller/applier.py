@@ -1,0 +1,198 @@
+"""Performs what a decision asks for. Twice is once: names are functions of identity, deletions name a UID.
+
+What the API server refuses for good or for a while is noted and becomes part of the next snapshot; what
+only went wrong on the way (429, 5xx, no answer) is raised, for the queue to call again later.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import assert_never
+
+from zenflow.api import names
+from zenflow.api.types import JobFlow
+from zenflow.controller import manifests
+from zenflow.controller.memory import Memory, Notes
+from zenflow.controller.objects import CLAIMS, CONFIG_MAPS, JOBFLOWS, JOBS, Job, decode_metadata
+from zenflow.dag.actions import Action, CreateJob, DeleteFlow, DeleteJob, EnsureClaim, EnsureConfigMap
+from zenflow.dag.snapshot import Refusal
+from zenflow.runtime.barrier import Barrier
+from zenflow.runtime.cache import Key
+from zenflow.runtime.client import Client, Resource
+from zenflow.runtime.clock import Clock
+from zenflow.runtime.errors import (
+    AlreadyExists,
+    ApiError,
+    BadRequest,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RuntimeFault,
+)
+from zenflow.runtime.informer import Informer
+
+LONGEST_REFUSAL = 60.0
+_FIRST_REFUSAL = 1.0
+
+Task = Callable[[], None]
+# Runs tasks, side by side or one after another, and returns what each raised, or None.
+Parallel = Callable[[Sequence[Task]], Sequence[BaseException | None]]
+
+
+def one_by_one(tasks: Sequence[Task]) -> Sequence[BaseException | None]:
+    """The Parallel that is none."""
+    results: list[BaseException | None] = []
+    for task in tasks:
+        try:
+            task()
+        except RuntimeFault as fault:
+            results.append(fault)
+        else:
+            results.append(None)
+    return results
+
+
+@dataclass(slots=True)
+class Applied:
+    """What came of the actions.
+
+    `job_uids` are the UIDs of the Jobs that were created (or found to be ours), by name. `look_again`:
+    something was learned that the decision did not know, so its status must not be published.
+    """
+
+    job_uids: dict[str, str] = field(default_factory=dict)
+    look_again: bool = False
+
+
+class Applier:
+    """Writes children. Raises RuntimeFault where nothing is known about a write but that it must be tried again."""
+
+    def __init__(
+        self,
+        client: Client,
+        jobs: Informer[Job],
+        barrier: Barrier,
+        memory: Memory,
+        *,
+        clock: Clock,
+        parallel: Parallel = one_by_one,
+    ) -> None:
+        self._client = client
+        self._jobs = jobs
+        self._barrier = barrier
+        self._memory = memory
+        self._clock = clock
+        self._parallel = parallel
+
+    def apply(self, key: Key, flow: JobFlow, actions: Sequence[Action]) -> Applied:
+        """Perform all actions, side by side where there are several; then raise the first fault, if any."""
+        applied = Applied()
+        if not actions:
+            return applied
+        notes = self._memory.of(flow.metadata.uid)
+        tasks = [self._task(key, flow, action, notes, applied) for action in actions]
+        faults = one_by_one(tasks) if len(tasks) == 1 else self._parallel(tasks)
+        for fault in faults:
+            if fault is not None:
+                raise fault
+        if any(isinstance(action, EnsureClaim | EnsureConfigMap) for action in actions):
+            notes.resources_ready = not notes.resource_refusals
+            applied.look_again = True
+        return applied
+
+    def _task(self, key: Key, flow: JobFlow, action: Action, notes: Notes, applied: Applied) -> Task:
+        match action:
+            case CreateJob():
+                return lambda: self._create_job(key, flow, action, notes, applied)
+            case DeleteJob():
+                return lambda: self._delete(JOBS, action.name, flow.metadata.namespace, action.uid)
+            case EnsureClaim(template):
+                body = manifests.claim(flow, template)
+                return lambda: self._ensure(CLAIMS, flow, template.metadata.name, body, notes)
+            case EnsureConfigMap(template):
+                body = manifests.config_map(flow, template)
+                return lambda: self._ensure(CONFIG_MAPS, flow, template.metadata.name, body, notes)
+            case DeleteFlow():
+                return lambda: self._delete_flow(flow)
+            case _:
+                assert_never(action)
+
+    def _create_job(self, key: Key, flow: JobFlow, action: CreateJob, notes: Notes, applied: Applied) -> None:
+        step = action.step.name
+        try:
+            body = self._create_or_find(flow, action)
+        except (Invalid, BadRequest) as error:
+            notes.refusals[step] = Refusal("InvalidTemplate", error.message, is_final=True)
+        except AlreadyExists as error:
+            notes.refusals[step] = Refusal("ResourceConflict", error.message, is_final=True)
+        except Forbidden as error:
+            reason = "QuotaExceeded" if error.is_quota else "Forbidden"
+            notes.refusals[step] = self._later(notes, step, reason, error)
+        else:
+            meta = decode_metadata(body)
+            applied.job_uids[meta.name] = meta.uid
+            # Wait for the creation, not for a later version of the Job: its event is certain to come.
+            self._barrier.expect(key, self._jobs, meta.resource_version)
+            notes.refusals.pop(step, None)
+            notes.refused_times.pop(step, None)
+            return
+        applied.look_again = True
+
+    def _create_or_find(self, flow: JobFlow, action: CreateJob) -> bytes:
+        """The Job as stored. One that exists already is success only if the flow controls it, by UID."""
+        namespace = flow.metadata.namespace
+        try:
+            return self._client.create(JOBS, manifests.job(flow, action.step, action.attempt), namespace)
+        except AlreadyExists as error:
+            name = names.job_name(flow.metadata.name, flow.metadata.uid, action.step.name, action.attempt)
+            body = self._client.get(JOBS, name, namespace)
+            if decode_metadata(body).controller_uid == flow.metadata.uid:
+                return body
+            text = f"Job {name} exists and belongs to something else: delete or rename it"
+            raise AlreadyExists(error.status, error.reason, text) from error
+
+    def _ensure(self, resource: Resource, flow: JobFlow, name: str, body: bytes, notes: Notes) -> None:
+        subject = f"{resource.kind}/{name}"
+        try:
+            self._client.create(resource, body, flow.metadata.namespace)
+        except AlreadyExists as error:
+            existing = decode_metadata(self._client.get(resource, name, flow.metadata.namespace))
+            if existing.deletion_timestamp is not None:
+                notes.resource_refusals[subject] = self._later(notes, subject, "BeingDeleted", error)
+                return
+            if existing.controller_uid != flow.metadata.uid:
+                text = f"{resource.kind} {name} exists and belongs to something else: delete or rename it"
+                notes.resource_refusals[subject] = Refusal("ResourceConflict", text, is_final=True)
+                return
+        except (Invalid, BadRequest) as error:
+            notes.resource_refusals[subject] = Refusal("InvalidTemplate", error.message, is_final=True)
+            return
+        except Forbidden as error:
+            reason = "QuotaExceeded" if error.is_quota else "Forbidden"
+            notes.resource_refusals[subject] = self._later(notes, subject, reason, error)
+            return
+        notes.resource_refusals.pop(subject, None)
+
+    def _later(self, notes: Notes, subject: str, reason: str, error: ApiError) -> Refusal:
+        """Tried again with a wait that doubles up to a minute."""
+        times = notes.refused_times.get(subject, 0)
+        notes.refused_times[subject] = times + 1
+        seconds = min(LONGEST_REFUSAL, _FIRST_REFUSAL * 2 ** min(times, 10))
+        return Refusal(reason, error.message, retry_at=self._clock.now() + timedelta(seconds=seconds))
+
+    def _delete(self, resource: Resource, name: str, namespace: str, uid: str) -> None:
+        try:
+            self._client.delete(resource, name, namespace, uid=uid)
+        except (NotFound, Conflict):
+            pass  # gone, or another object of the same name: nothing of ours is left
+
+    def _delete_flow(self, flow: JobFlow) -> None:
+        """On the version the decision was made from: whoever changed the flow since is heard first."""
+        meta = flow.metadata
+        try:
+            self._client.delete(
+                JOBFLOWS, meta.name, meta.namespace, uid=meta.uid, resource_version=meta.resource_version
+            )
+        except NotFound:
+            pass

@@ -1,0 +1,74 @@
+"""What the Pods of an attempt tell about it: exit codes, last words, and why one does not start. Pure."""
+
+from collections.abc import Iterable, Iterator
+
+from zenflow.controller.objects import ContainerStatus, Pod, Terminated
+from zenflow.dag.snapshot import ContainerExit, Trouble
+
+# Waiting reasons of a container that do not pass by themselves as a rule.
+_STUCK = frozenset(
+    {
+        "CrashLoopBackOff",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "ErrImageNeverPull",
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "RunContainerError",
+    }
+)
+
+
+def exits_of(pods: Iterable[Pod]) -> tuple[ContainerExit, ...]:
+    """Every failed container of the Pods, the latest last; also one that was restarted since."""
+    found = [exited for pod in pods for status in _containers(pod) for exited in _failures(status)]
+    return tuple(sorted(found, key=lambda exited: exited.finished_at.timestamp() if exited.finished_at else 0.0))
+
+
+def trouble_of(pods: Iterable[Pod]) -> Trouble | None:
+    """Why one of the Pods does not run: unschedulable, or a container that is stuck before its start."""
+    return next((trouble for pod in pods for trouble in _troubles(pod)), None)
+
+
+def is_news(old: Pod | None, new: Pod | None) -> bool:
+    """Whether a change of a Pod tells something that a decision reads."""
+    return _told(old) != _told(new)
+
+
+def _told(pod: Pod | None) -> tuple[object, ...]:
+    return (exits_of([pod]), trouble_of([pod])) if pod else ((), None)
+
+
+def _containers(pod: Pod) -> Iterator[ContainerStatus]:
+    yield from pod.status.init_container_statuses
+    yield from pod.status.container_statuses
+
+
+def _failures(status: ContainerStatus) -> Iterator[ContainerExit]:
+    for state in (status.last_state, status.state):
+        if state.terminated is not None and state.terminated.exit_code != 0:
+            yield _exit(status.name, state.terminated)
+
+
+def _exit(container: str, terminated: Terminated) -> ContainerExit:
+    return ContainerExit(
+        container=container,
+        exit_code=terminated.exit_code,
+        reason=terminated.reason,
+        message=terminated.message,
+        finished_at=terminated.finished_at,
+    )
+
+
+def _troubles(pod: Pod) -> Iterator[Trouble]:
+    for condition in pod.status.conditions:
+        if condition.type == "PodScheduled" and condition.status == "False" and condition.reason == "Unschedulable":
+            yield Trouble(
+                "Unschedulable", f"Pod {pod.metadata.name}: {condition.message}", condition.last_transition_time
+            )
+    for status in _containers(pod):
+        waiting = status.state.waiting
+        if waiting is not None and waiting.reason in _STUCK:
+            text = f"Pod {pod.metadata.name}, container {status.name}: {waiting.message or waiting.reason}"
+            yield Trouble(waiting.reason, text, pod.metadata.creation_timestamp)

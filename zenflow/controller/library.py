@@ -1,0 +1,83 @@
+"""Specs, parsed once per generation: pydantic, validation and the graph are paid for once, not at every wake-up."""
+
+import threading
+from dataclasses import dataclass
+
+import msgspec
+import pydantic
+
+from zenflow.api import names, validation
+from zenflow.api.types import JobFlowSpec, JobFlowStatus
+from zenflow.controller.objects import FlowRecord
+from zenflow.dag import graph
+from zenflow.dag.graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A spec as far as it can be read. With `problems` there is no graph, and the spec is a placeholder."""
+
+    spec: JobFlowSpec
+    graph: Graph | None
+    problems: tuple[str, ...] = ()
+
+
+_UNREADABLE = JobFlowSpec.model_construct(steps=())
+
+
+class Library:
+    """Readings by flow UID, for the latest generation only. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards both mappings
+        self._readings: dict[str, tuple[int, Reading]] = {}
+        self._statuses: dict[str, tuple[str, JobFlowStatus]] = {}
+
+    def reading(self, record: FlowRecord) -> Reading:
+        """The record's spec."""
+        uid, generation = record.metadata.uid, record.metadata.generation
+        with self._lock:
+            known = self._readings.get(uid)
+        if known is not None and known[0] == generation:
+            return known[1]
+        reading = read(record)
+        with self._lock:
+            self._readings[uid] = (generation, reading)
+        return reading
+
+    def status(self, record: FlowRecord) -> JobFlowStatus:
+        """The record's status; one that nobody can read counts as none, for the Jobs are the memory."""
+        uid, version = record.metadata.uid, record.metadata.resource_version
+        with self._lock:
+            known = self._statuses.get(uid)
+        if known is not None and known[0] == version:
+            return known[1]
+        try:
+            status = JobFlowStatus.model_validate_json(record.status)
+        except pydantic.ValidationError:
+            status = JobFlowStatus()
+        with self._lock:
+            self._statuses[uid] = (version, status)
+        return status
+
+    def forget(self, uid: str) -> None:
+        """The flow is gone."""
+        with self._lock:
+            self._readings.pop(uid, None)
+            self._statuses.pop(uid, None)
+
+
+def read(record: FlowRecord) -> Reading:
+    """Parse and validate a spec: the third wall, for admission may have been off, down or bypassed."""
+    meta = record.metadata
+    obj = {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "metadata": {"name": meta.name, "namespace": meta.namespace},
+        "spec": msgspec.json.decode(record.spec),
+    }
+    problems = validation.check(obj)
+    if problems:
+        return Reading(_UNREADABLE, None, tuple(str(problem) for problem in problems))
+    spec = JobFlowSpec.model_validate(obj["spec"])
+    return Reading(spec, graph.build(spec.steps))

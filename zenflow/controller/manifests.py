@@ -1,0 +1,106 @@
+"""The Job, claim or ConfigMap for an action: the template, plus what the docs say is added. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from zenflow.api import names
+from zenflow.api.types import ConfigMapTemplate, FlowMeta, JobFlow, Step, TemplateMeta, VolumeClaimTemplate
+
+Manifest = dict[str, Any]
+
+
+def job(flow: JobFlow, step: Step, attempt: int) -> bytes:
+    """The Job of one attempt (semantics.md, sections 1 and 4).
+
+    Added to the template: name, labels (also on the Pods), owner; restartPolicy Never and
+    terminationMessagePolicy FallbackToLogsOnError where the template chooses none; backoffLimit 0 where
+    the step has a retryPolicy and the template none of its own. ttlSecondsAfterFinished is left out.
+    """
+    template = step.template or {}
+    meta = flow.metadata
+    labels = {
+        names.LABEL_FLOW: meta.name,
+        names.LABEL_STEP: step.name,
+        names.LABEL_ATTEMPT: str(attempt),
+        names.LABEL_FLOW_UID: meta.uid,
+    }
+    return msgspec.json.encode(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {
+                **_described(template.get("metadata"), labels),
+                "name": names.job_name(meta.name, meta.uid, step.name, attempt),
+                "namespace": meta.namespace,
+                "ownerReferences": [_owner(meta)],
+            },
+            "spec": _job_spec(template.get("spec") or {}, labels, retries_are_ours=step.retry_policy is not None),
+        }
+    )
+
+
+def claim(flow: JobFlow, template: VolumeClaimTemplate) -> bytes:
+    """The PersistentVolumeClaim of a resource template."""
+    body = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "spec": template.spec}
+    return _owned(flow, template.metadata, body)
+
+
+def config_map(flow: JobFlow, template: ConfigMapTemplate) -> bytes:
+    """The ConfigMap of a resource template."""
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "data": template.data, "binaryData": template.binary_data}
+    return _owned(flow, template.metadata, body)
+
+
+def _owned(flow: JobFlow, template: TemplateMeta, body: Manifest) -> bytes:
+    meta = flow.metadata
+    labels = {**template.labels, names.LABEL_FLOW: meta.name, names.LABEL_FLOW_UID: meta.uid}
+    metadata = {
+        "name": template.name,
+        "namespace": meta.namespace,
+        "labels": labels,
+        "annotations": template.annotations,
+        "ownerReferences": [_owner(meta)],
+    }
+    return msgspec.json.encode({**body, "metadata": metadata})
+
+
+def _owner(meta: FlowMeta) -> Manifest:
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "name": meta.name,
+        "uid": meta.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def _described(metadata: Mapping[str, Any] | None, labels: Mapping[str, str]) -> Manifest:
+    """Labels and annotations of a template's metadata; names, owners and finalizers are not the template's to set."""
+    given = metadata or {}
+    described: Manifest = {"labels": {**(given.get("labels") or {}), **labels}}
+    if given.get("annotations"):
+        described["annotations"] = given["annotations"]
+    return described
+
+
+def _job_spec(spec: Mapping[str, Any], labels: Mapping[str, str], *, retries_are_ours: bool) -> Manifest:
+    result = {key: value for key, value in spec.items() if key != "ttlSecondsAfterFinished"}
+    if retries_are_ours:
+        result.setdefault("backoffLimit", 0)
+    pod = spec.get("template") or {}
+    result["template"] = {
+        "metadata": _described(pod.get("metadata"), labels),
+        "spec": _pod_spec(pod.get("spec") or {}),
+    }
+    return result
+
+
+def _pod_spec(spec: Mapping[str, Any]) -> Manifest:
+    result = {"restartPolicy": "Never", **spec}
+    for field in ("initContainers", "containers"):
+        if spec.get(field):
+            result[field] = [{"terminationMessagePolicy": "FallbackToLogsOnError", **one} for one in spec[field]]
+    return result

@@ -1,0 +1,202 @@
+"""The five resource types the controller reads, as slim structs decoded straight from the watch line.
+
+Of a Job or a Pod only what a decision reads becomes a Python object. A JobFlow's spec and status stay
+raw here: the spec is parsed once per generation (`controller.library`), the status when it is looked at.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from zenflow.api import names
+from zenflow.api.types import ConcurrencyPolicy, FlowPhase
+from zenflow.runtime.cache import Key, ObjectMeta
+from zenflow.runtime.client import Resource
+
+JOBFLOWS = Resource(names.GROUP, names.VERSION, names.PLURAL, names.KIND)
+JOBS = Resource("batch", "v1", "jobs", "Job")
+PODS = Resource("", "v1", "pods", "Pod")
+CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
+
+# Everything we made carries it; the watches ask for nothing else.
+OURS = names.LABEL_FLOW_UID
+
+# kubectl keeps the whole manifest in it: never read here, and as large as the flow itself.
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+class Condition(msgspec.Struct, frozen=True, rename="camel"):
+    """A condition of a Job or a Pod."""
+
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+    last_transition_time: datetime | None = None
+
+    @property
+    def is_true(self) -> bool:
+        return self.status == "True"
+
+
+class JobStatus(msgspec.Struct, frozen=True):
+    conditions: tuple[Condition, ...] = ()
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A batch/v1 Job."""
+
+    metadata: ObjectMeta
+    status: JobStatus = JobStatus()
+
+    def condition(self, type_: str) -> Condition | None:
+        """The condition of that type, if it is True."""
+        return next((c for c in self.status.conditions if c.type == type_ and c.is_true), None)
+
+    @property
+    def is_finished(self) -> bool:
+        """Complete or Failed; FailureTarget is only a promise of it, made while Pods still run."""
+        return self.condition("Complete") is not None or self.condition("Failed") is not None
+
+    @property
+    def step(self) -> str:
+        return self.metadata.labels.get(names.LABEL_STEP, "")
+
+    @property
+    def attempt(self) -> int:
+        """The attempt's number; 0 for a label that is none."""
+        text = self.metadata.labels.get(names.LABEL_ATTEMPT, "")
+        return int(text) if text.isdecimal() else 0
+
+    @property
+    def flow_key(self) -> Key:
+        """The flow it was made for, by its label; ownership is a matter of UIDs."""
+        return Key(self.metadata.namespace, self.metadata.labels.get(names.LABEL_FLOW, ""))
+
+
+class Terminated(msgspec.Struct, frozen=True, rename="camel"):
+    exit_code: int
+    reason: str = ""
+    message: str = ""
+    finished_at: datetime | None = None
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    reason: str = ""
+    message: str = ""
+
+
+class ContainerState(msgspec.Struct, frozen=True):
+    terminated: Terminated | None = None
+    waiting: Waiting | None = None
+
+
+class ContainerStatus(msgspec.Struct, frozen=True, rename="camel"):
+    name: str
+    state: ContainerState = ContainerState()
+    last_state: ContainerState = ContainerState()
+
+
+class PodStatus(msgspec.Struct, frozen=True, rename="camel"):
+    conditions: tuple[Condition, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
+
+
+class Pod(msgspec.Struct, frozen=True):
+    """A Pod of a step's Job, as evidence."""
+
+    metadata: ObjectMeta
+    status: PodStatus = PodStatus()
+
+    @property
+    def flow_key(self) -> Key:
+        return Key(self.metadata.namespace, self.metadata.labels.get(names.LABEL_FLOW, ""))
+
+
+class FlowRecord(msgspec.Struct, frozen=True):
+    """A JobFlow as the cache keeps it; `group` and the rest are what other flows must know of it."""
+
+    metadata: ObjectMeta
+    spec: bytes
+    status: bytes
+    group: str
+    policy: ConcurrencyPolicy
+    has_started: bool
+    has_ended: bool
+
+
+class _Policy(msgspec.Struct, frozen=True, rename="camel"):
+    concurrency_policy: str = ConcurrencyPolicy.FORBID
+    concurrency_group: str = ""
+
+
+class _PolicyOnly(msgspec.Struct, frozen=True, rename="camel"):
+    execution_policy: _Policy = _Policy()
+
+
+class _PhaseOnly(msgspec.Struct, frozen=True, rename="camel"):
+    phase: str = ""
+    start_time: str = ""
+
+
+class _RawFlow(msgspec.Struct, frozen=True):
+    metadata: ObjectMeta
+    spec: msgspec.Raw = msgspec.Raw(b"{}")
+    status: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+decode_job = msgspec.json.Decoder(Job).decode
+decode_pod = msgspec.json.Decoder(Pod).decode
+_decode_raw_flow = msgspec.json.Decoder(_RawFlow).decode
+_decode_policy = msgspec.json.Decoder(_PolicyOnly).decode
+_decode_phase = msgspec.json.Decoder(_PhaseOnly).decode
+
+
+class _MetadataOnly(msgspec.Struct, frozen=True):
+    metadata: ObjectMeta
+
+
+def decode_metadata(body: bytes) -> ObjectMeta:
+    """The metadata of any object."""
+    return _metadata(body).metadata
+
+
+_metadata = msgspec.json.Decoder(_MetadataOnly).decode
+
+
+def decode_flow(line: bytes) -> FlowRecord:
+    """A JobFlow. A spec of a wrong shape is no error here: the controller says what is wrong with it."""
+    raw = _decode_raw_flow(line)
+    policy = _policy_of(raw)
+    phase = _phase_of(raw)
+    meta = raw.metadata
+    annotations = {key: value for key, value in meta.annotations.items() if key != _LAST_APPLIED}
+    return FlowRecord(
+        metadata=msgspec.structs.replace(meta, annotations=annotations),
+        spec=bytes(raw.spec),
+        status=bytes(raw.status),
+        group=policy.concurrency_group or meta.generate_name.rstrip("-") or meta.name,
+        policy=_policy_named(policy.concurrency_policy),
+        has_started=bool(phase.start_time),
+        has_ended=phase.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED),
+    )
+
+
+def _policy_of(raw: _RawFlow) -> _Policy:
+    try:
+        return _decode_policy(raw.spec).execution_policy
+    except msgspec.ValidationError:
+        return _Policy()
+
+
+def _phase_of(raw: _RawFlow) -> _PhaseOnly:
+    try:
+        return _decode_phase(raw.status)
+    except msgspec.ValidationError:
+        return _PhaseOnly()
+
+
+def _policy_named(name: str) -> ConcurrencyPolicy:
+    return ConcurrencyPolicy(name) if name in set(ConcurrencyPolicy) else ConcurrencyPolicy.FORBID

@@ -1,0 +1,232 @@
+"""From the caches and the clock to one Snapshot. Writes nothing.
+
+The caches answer everything but one question: whether a Job that a status knows of is really gone. An
+irreversible decision never rests on a cache's silence, so that is asked of the API server itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from zenflow.api import names
+from zenflow.api.types import FlowMeta, JobFlow, StepPhase, StepStatus
+from zenflow.controller.evidence import exits_of, trouble_of
+from zenflow.controller.library import Library
+from zenflow.controller.memory import Memory, Notes
+from zenflow.controller.objects import JOBS, FlowRecord, Job, Pod, decode_job
+from zenflow.dag.snapshot import Attempt, Outcome, Rival, Snapshot
+from zenflow.runtime.cache import Cache, Key
+from zenflow.runtime.client import Client
+from zenflow.runtime.clock import Clock
+from zenflow.runtime.errors import NotFound
+
+BY_OWNER = "owner"  # by the UID of the controlling owner
+BY_FLOW_NAME = "flow"  # Jobs by namespace/label
+BY_GROUP = "group"  # flows by namespace/concurrency group
+
+
+@dataclass(frozen=True, slots=True)
+class Caches:
+    """The three caches, filled by their informers."""
+
+    flows: Cache[FlowRecord]
+    jobs: Cache[Job]
+    pods: Cache[Pod]
+
+
+class Observer:
+    """Makes Snapshots. Called by several workers at once, never for one key by two."""
+
+    def __init__(self, caches: Caches, library: Library, memory: Memory, client: Client, clock: Clock) -> None:
+        self._caches = caches
+        self._library = library
+        self._memory = memory
+        self._client = client
+        self._clock = clock
+
+    def snapshot(self, key: Key) -> Snapshot | None:
+        """The flow and its world now; None for a flow that is not there."""
+        record = self._caches.flows.get(key)
+        if record is None:
+            return None
+        reading = self._library.reading(record)
+        flow = JobFlow.model_construct(metadata=_meta(record), spec=reading.spec, status=self._library.status(record))
+        notes = self._memory.of(record.metadata.uid)
+        templates = reading.spec.resource_templates if reading.graph else None
+        has_templates = templates and (templates.volume_claim_templates or templates.config_map_templates)
+        return Snapshot(
+            now=self._clock.now(),
+            flow=flow,
+            graph=reading.graph,
+            problems=reading.problems,
+            attempts=self._attempts(flow, notes),
+            rivals=self._rivals(record),
+            leftovers=self._leftovers(record),
+            refusals=dict(notes.refusals),
+            resource_refusals=dict(notes.resource_refusals),
+            resources_ready=notes.resources_ready or not has_templates,
+        )
+
+    def _attempts(self, flow: JobFlow, notes: Notes) -> Mapping[str, tuple[Attempt, ...]]:
+        by_step: dict[str, dict[int, Attempt]] = defaultdict(dict)
+        for job in notes.deleted_jobs.values():
+            by_step[job.step][job.attempt] = self._attempt(job, notes, is_gone=True)
+        for job in self._caches.jobs.by_index(BY_OWNER, flow.metadata.uid):
+            if job.step and job.attempt:
+                by_step[job.step][job.attempt] = self._attempt(job, notes)
+        for status in flow.status.steps:
+            if status.job_ref is not None and not status.phase.is_terminal:
+                self._fill_gap(flow, status, by_step[status.name], notes)
+        return {step: _contiguous(flow, step, attempts) for step, attempts in by_step.items()}
+
+    def _fill_gap(self, flow: JobFlow, status: StepStatus, attempts: dict[int, Attempt], notes: Notes) -> None:
+        """The attempt that the status knows of, where no cache and no watch event shows its Job."""
+        number = status.retry_count + 1
+        if status.job_ref is None or any(known >= number for known in attempts):
+            return
+        if status.phase is StepPhase.RUNNING:
+            job = self._look_up(flow, status.job_ref.name)
+            if job is not None:
+                attempts[number] = self._attempt(job, notes)
+                return
+        attempts[number] = _lost(flow, status, number)
+
+    def _look_up(self, flow: JobFlow, name: str) -> Job | None:
+        try:
+            job = decode_job(self._client.get(JOBS, name, flow.metadata.namespace))
+        except NotFound:
+            return None
+        return job if job.metadata.controller_uid == flow.metadata.uid else None
+
+    def _attempt(self, job: Job, notes: Notes, *, is_gone: bool = False) -> Attempt:
+        outcome, at, reason, message = _outcome(job)
+        if is_gone and outcome is Outcome.ACTIVE:
+            at = job.metadata.deletion_timestamp or self._clock.now()
+            outcome, reason = Outcome.FAILED, "JobDeleted"
+            message = f"Job {job.metadata.name} was deleted while the step ran"
+        pods = () if outcome is Outcome.SUCCEEDED else self._pods(job, notes)
+        return Attempt(
+            step=job.step,
+            number=job.attempt,
+            job_name=job.metadata.name,
+            job_uid=job.metadata.uid,
+            outcome=outcome,
+            created_at=job.metadata.creation_timestamp or self._clock.now(),
+            finished_at=at,
+            reason=reason,
+            message=message,
+            is_deleting=job.metadata.deletion_timestamp is not None,
+            is_gone=is_gone,
+            exits=exits_of(pods),
+            trouble=trouble_of(pods) if outcome is Outcome.ACTIVE else None,
+        )
+
+    def _pods(self, job: Job, notes: Notes) -> tuple[Pod, ...]:
+        uid = job.metadata.uid
+        return (*notes.deleted_pods.get(uid, {}).values(), *self._caches.pods.by_index(BY_OWNER, uid))
+
+    def _rivals(self, record: FlowRecord) -> tuple[Rival, ...]:
+        if record.has_ended:
+            return ()
+        others = self._caches.flows.by_index(BY_GROUP, group_of(record))
+        return tuple(_rival(other) for other in others if other.metadata.uid != record.metadata.uid)
+
+    def _leftovers(self, record: FlowRecord) -> tuple[str, ...]:
+        if record.has_started or record.has_ended:
+            return ()
+        jobs = self._caches.jobs.by_index(BY_FLOW_NAME, str(record.metadata.key))
+        return tuple(
+            job.metadata.name
+            for job in jobs
+            if job.metadata.controller_uid != record.metadata.uid and not job.is_finished and _is_of_a_flow(job)
+        )
+
+
+def group_of(record: FlowRecord) -> str:
+    """The value of the BY_GROUP index."""
+    return f"{record.metadata.namespace}/{record.group}"
+
+
+def _meta(record: FlowRecord) -> FlowMeta:
+    meta = record.metadata
+    assert meta.creation_timestamp is not None
+    return FlowMeta.model_construct(
+        name=meta.name,
+        namespace=meta.namespace,
+        uid=meta.uid,
+        generation=meta.generation,
+        resource_version=meta.resource_version,
+        generate_name=meta.generate_name,
+        creation_timestamp=meta.creation_timestamp,
+        deletion_timestamp=meta.deletion_timestamp,
+        annotations=meta.annotations,
+    )
+
+
+def _outcome(job: Job) -> tuple[Outcome, datetime | None, str, str]:
+    """From the conditions; `Failed` and not `FailureTarget`, which is set while Pods still run."""
+    complete = job.condition("Complete")
+    if complete is not None:
+        return Outcome.SUCCEEDED, complete.last_transition_time, "", ""
+    failed = job.condition("Failed")
+    if failed is not None:
+        return Outcome.FAILED, failed.last_transition_time, failed.reason, failed.message
+    return Outcome.ACTIVE, None, "", ""
+
+
+def _lost(flow: JobFlow, status: StepStatus, number: int) -> Attempt:
+    """An attempt that only the status remembers."""
+    assert status.job_ref is not None
+    ran = status.phase is StepPhase.RUNNING
+    name = status.job_ref.name
+    return Attempt(
+        step=status.name,
+        number=number,
+        job_name=name,
+        job_uid=status.job_ref.uid,
+        outcome=Outcome.FAILED,
+        created_at=status.start_time or flow.metadata.creation_timestamp,
+        reason="JobDeleted" if ran else "JobFailed",
+        message=f"Job {name} was deleted while the step ran" if ran else status.message or "",
+        is_gone=True,
+    )
+
+
+def _contiguous(flow: JobFlow, step: str, attempts: Mapping[int, Attempt]) -> tuple[Attempt, ...]:
+    """All attempts from 1 to the latest. One that is missing was deleted after it had failed: a later one exists."""
+    latest = max(attempts)
+    return tuple(attempts.get(number) or _forgotten(flow, step, number) for number in range(1, latest + 1))
+
+
+def _forgotten(flow: JobFlow, step: str, number: int) -> Attempt:
+    recorded = next((status for status in flow.status.steps if status.name == step), None)
+    started_at = recorded.start_time if recorded and recorded.start_time else flow.metadata.creation_timestamp
+    return Attempt(
+        step=step,
+        number=number,
+        job_name=names.job_name(flow.metadata.name, flow.metadata.uid, step, number),
+        job_uid="",
+        outcome=Outcome.FAILED,
+        created_at=started_at,
+        is_gone=True,
+    )
+
+
+def _rival(record: FlowRecord) -> Rival:
+    meta = record.metadata
+    assert meta.creation_timestamp is not None
+    return Rival(
+        name=meta.name,
+        uid=meta.uid,
+        created_at=meta.creation_timestamp,
+        policy=record.policy,
+        has_started=record.has_started,
+        has_ended=record.has_ended,
+        is_deleting=meta.deletion_timestamp is not None,
+    )
+
+
+def _is_of_a_flow(job: Job) -> bool:
+    owners: Iterable[str] = (owner.kind for owner in job.metadata.owner_references if owner.controller)
+    return names.KIND in owners

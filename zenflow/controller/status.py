@@ -1,0 +1,134 @@
+"""The last write of a reconcile: the status, if it is new, guarded by the version it was computed from; then Events.
+
+Not every change is written at once: a status write costs the API server by the size of the whole object
+(docs/performance.md), so changes that nobody waits for are written together. A crash in between loses
+nothing, for what happens next is derived from the Jobs.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from zenflow.api.names import API_VERSION, KIND
+from zenflow.api.types import JobFlow, JobFlowStatus, JobRef, StepStatus
+from zenflow.controller.announcements import announce
+from zenflow.controller.memory import Memory
+from zenflow.controller.objects import JOBFLOWS, FlowRecord, decode_metadata
+from zenflow.dag.actions import Decision
+from zenflow.runtime.barrier import Barrier
+from zenflow.runtime.cache import Key
+from zenflow.runtime.client import Client
+from zenflow.runtime.clock import Clock
+from zenflow.runtime.errors import ApiError
+from zenflow.runtime.events import EventRecorder
+from zenflow.runtime.informer import Informer
+from zenflow.runtime.transport import JSON_PATCH
+
+_SHORTEST_INTERVAL = 0.05
+_LONGEST_INTERVAL = 5.0
+_SECONDS_PER_STEP = 1 / 200
+
+
+def interval(steps: int) -> float:
+    """Seconds between two writes that nobody waits for: 50 ms for a few steps, 1 s at 200, 5 s from 1,000 on."""
+    return min(_LONGEST_INTERVAL, max(_SHORTEST_INTERVAL, steps * _SECONDS_PER_STEP))
+
+
+class StatusWriter:
+    """Publishes decisions."""
+
+    def __init__(
+        self,
+        client: Client,
+        flows: Informer[FlowRecord],
+        barrier: Barrier,
+        memory: Memory,
+        events: EventRecorder,
+        *,
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._flows = flows
+        self._barrier = barrier
+        self._memory = memory
+        self._events = events
+        self._clock = clock
+
+    def publish(self, key: Key, flow: JobFlow, decision: Decision, job_uids: Mapping[str, str]) -> float | None:
+        """Write the decision's status, or say in how many seconds it is time to.
+
+        Raises `Conflict` when the flow has changed since the snapshot: its decision is void.
+        """
+        if decision.status is None:
+            return None
+        notes = self._memory.of(flow.metadata.uid)
+        now = self._clock.monotonic()
+        if not decision.is_urgent and notes.published_at is not None:
+            left = notes.published_at + interval(len(flow.spec.steps)) - now
+            if left > 0:
+                return left
+        status = _with_uids(decision.status, job_uids)
+        version = self._write(key, flow, status)
+        notes.published_at = now
+        self._barrier.expect(key, self._flows, version)
+        reference = _reference(flow, version)
+        for one in announce(flow.status, status):
+            self._events.record(reference, one.type, one.reason, one.message)
+        return None
+
+    def _write(self, key: Key, flow: JobFlow, status: JobFlowStatus) -> str:
+        try:
+            return self._patch(key, flow, status)
+        except ApiError as error:
+            if not _is_too_large(error):
+                raise
+            return self._patch(key, flow, shrink(status))
+
+    def _patch(self, key: Key, flow: JobFlow, status: JobFlowStatus) -> str:
+        """Replace the whole status. A resourceVersion in a patch makes it conditional."""
+        patch = [
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": flow.metadata.resource_version},
+            {"op": "add", "path": "/status", "value": status.model_dump(mode="json", by_alias=True, exclude_none=True)},
+        ]
+        body = msgspec.json.encode(patch)
+        answer = self._client.patch(
+            JOBFLOWS, key.name, body, key.namespace, content_type=JSON_PATCH, subresource="status"
+        )
+        return decode_metadata(answer).resource_version
+
+
+def shrink(status: JobFlowStatus) -> JobFlowStatus:
+    """A status small enough for any store, which says that it was cut."""
+    note = "Details of steps were left out: the object would have been too large. "
+    steps = tuple(step.model_copy(update={"message": None}) for step in status.steps)
+    return status.model_copy(update={"message": note + (status.message or ""), "steps": steps})
+
+
+def _with_uids(status: JobFlowStatus, job_uids: Mapping[str, str]) -> JobFlowStatus:
+    """The UIDs of Jobs that were created after the decision was made."""
+    if not job_uids:
+        return status
+    return status.model_copy(update={"steps": tuple(_with_uid(step, job_uids) for step in status.steps)})
+
+
+def _with_uid(step: StepStatus, job_uids: Mapping[str, str]) -> StepStatus:
+    uid = job_uids.get(step.job_ref.name) if step.job_ref else None
+    if uid is None or step.job_ref is None:
+        return step
+    return step.model_copy(update={"job_ref": JobRef(name=step.job_ref.name, uid=uid)})
+
+
+def _is_too_large(error: ApiError) -> bool:
+    return error.status == 413 or "too large" in error.message.lower()
+
+
+def _reference(flow: JobFlow, version: str) -> Mapping[str, str]:
+    meta = flow.metadata
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": meta.name,
+        "namespace": meta.namespace,
+        "uid": meta.uid,
+        "resourceVersion": version,
+    }

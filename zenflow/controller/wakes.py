@@ -1,0 +1,62 @@
+"""Which flows a change of an object wakes. Handlers of the informers; they only put keys on the queue and take notes."""
+
+from collections.abc import Callable
+
+from zenflow.controller.evidence import exits_of, is_news
+from zenflow.controller.library import Library
+from zenflow.controller.memory import Memory
+from zenflow.controller.objects import FlowRecord, Job, Pod
+from zenflow.controller.observer import BY_GROUP, Caches, group_of
+from zenflow.runtime.cache import Key
+
+
+class Wakes:
+    """Turns changes into keys. Called by the informers' threads, so everything here is quick and takes no lock twice."""
+
+    def __init__(self, caches: Caches, memory: Memory, library: Library, wake: Callable[[Key], None]) -> None:
+        self._caches = caches
+        self._memory = memory
+        self._library = library
+        self._wake = wake
+
+    def flow_changed(self, old: FlowRecord | None, new: FlowRecord | None) -> None:
+        """The flow itself; and those that may have waited for it, or must give way to it."""
+        record = new or old
+        assert record is not None
+        self._wake(record.metadata.key)
+        if new is None:
+            self._memory.forget(record.metadata.uid)
+            self._library.forget(record.metadata.uid)
+        if old is None or new is None or _standing(old) != _standing(new):
+            for other in self._caches.flows.by_index(BY_GROUP, group_of(record)):
+                if other.metadata.uid != record.metadata.uid and not other.has_ended:
+                    self._wake(other.metadata.key)
+
+    def job_changed(self, old: Job | None, new: Job | None) -> None:
+        """The flow that it was made for. A deletion is noted: no cache shows it any more."""
+        job = new or old
+        assert job is not None
+        if new is None and job.step and self._is_of_live_flow(job):
+            self._memory.of(job.metadata.controller_uid).deleted_jobs[(job.step, job.attempt)] = job
+        self._wake(job.flow_key)
+
+    def pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        """The flow, where the Pod tells something new. A failed Pod that is deleted stays on as evidence."""
+        pod = new or old
+        assert pod is not None
+        if new is None and exits_of([pod]):
+            flow = self._caches.flows.get(pod.flow_key)
+            if flow is not None and not flow.has_ended:
+                pods = self._memory.of(flow.metadata.uid).deleted_pods
+                pods.setdefault(pod.metadata.controller_uid, {})[pod.metadata.uid] = pod
+            return
+        if is_news(old, new):
+            self._wake(pod.flow_key)
+
+    def _is_of_live_flow(self, job: Job) -> bool:
+        flow = self._caches.flows.get(job.flow_key)
+        return flow is not None and flow.metadata.uid == job.metadata.controller_uid and not flow.has_ended
+
+
+def _standing(record: FlowRecord) -> tuple[bool, bool, bool]:
+    return record.has_started, record.has_ended, record.metadata.deletion_timestamp is not None
