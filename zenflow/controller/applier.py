@@ -5,6 +5,7 @@ only went wrong on the way (429, 5xx, no answer) is raised, for the queue to cal
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import assert_never
@@ -182,17 +183,13 @@ class Applier:
         return Refusal(reason, error.message, retry_at=self._clock.now() + timedelta(seconds=seconds))
 
     def _delete(self, resource: Resource, name: str, namespace: str, uid: str) -> None:
-        try:
+        with suppress(NotFound, Conflict):  # gone, or another object of the same name: nothing of ours is left
             self._client.delete(resource, name, namespace, uid=uid)
-        except (NotFound, Conflict):
-            pass  # gone, or another object of the same name: nothing of ours is left
 
     def _delete_flow(self, flow: JobFlow) -> None:
         """On the version the decision was made from: whoever changed the flow since is heard first."""
         meta = flow.metadata
-        try:
+        with suppress(NotFound):
             self._client.delete(
                 JOBFLOWS, meta.name, meta.namespace, uid=meta.uid, resource_version=meta.resource_version
             )
-        except NotFound:
-            pass

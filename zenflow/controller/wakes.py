@@ -1,4 +1,4 @@
-"""Which flows a change of an object wakes. Handlers of the informers; they only put keys on the queue and take notes."""
+"""Which flows a change of an object wakes: the informers' handlers, which put keys on the queue and take notes."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from zenflow.runtime.cache import Key
 
 
 class Wakes:
-    """Turns changes into keys. Called by the informers' threads, so everything here is quick and takes no lock twice."""
+    """Turns changes into keys. Called by the informers' threads, so everything here is quick."""
 
     def __init__(self, caches: Caches, memory: Memory, library: Library, wake: Callable[[Key], None]) -> None:
         self._caches = caches
