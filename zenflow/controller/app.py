@@ -1,0 +1,130 @@
+"""The composition root: every part of the controller, put together for any transport and any clock.
+
+`build` starts nothing. `runtime.manager.Manager` drives the parts with threads, the simulator with a seeded
+order; both get the very same App.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from zenflow.controller.applier import Applier, Parallel, one_by_one
+from zenflow.controller.library import Library
+from zenflow.controller.memory import Memory
+from zenflow.controller.objects import (
+    JOBFLOWS,
+    JOBS,
+    OURS,
+    PODS,
+    FlowRecord,
+    Job,
+    Pod,
+    decode_flow,
+    decode_job,
+    decode_pod,
+)
+from zenflow.controller.observer import BY_FLOW_NAME, BY_GROUP, BY_OWNER, Caches, Observer, group_of
+from zenflow.controller.reconciler import JobFlowReconciler
+from zenflow.controller.settings import Settings
+from zenflow.controller.status import StatusWriter
+from zenflow.controller.wakes import Wakes
+from zenflow.runtime.barrier import Barrier
+from zenflow.runtime.cache import T
+from zenflow.runtime.client import Client
+from zenflow.runtime.clock import Clock
+from zenflow.runtime.events import EventRecorder
+from zenflow.runtime.informer import Informer
+from zenflow.runtime.loop import Loop
+from zenflow.runtime.metrics import Metrics
+from zenflow.runtime.queue import WorkQueue
+from zenflow.runtime.reflector import Reflector
+
+NAME = "jobflow"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the parts need of the world outside."""
+
+    client: Client
+    clock: Clock
+    random: Callable[[], float]  # in [0, 1)
+    parallel: Parallel = one_by_one
+    log: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The steppable parts. Reflectors first: a loop must not run before every informer has synced."""
+
+    queue: WorkQueue
+    loop: Loop
+    reflectors: tuple[Reflector[FlowRecord], Reflector[Job], Reflector[Pod]]
+    registry: CollectorRegistry
+
+    @property
+    def has_synced(self) -> bool:
+        """Whether every cache holds a complete list."""
+        return all(reflector.informer.has_synced for reflector in self.reflectors)
+
+
+def build(settings: Settings, world: World) -> App:
+    """Put the controller together."""
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    log = world.log or structlog.get_logger()
+    flows, jobs, pods = _informers(settings.namespace)
+    caches = Caches(flows.cache, jobs.cache, pods.cache)
+    queue = WorkQueue(world.clock, metrics=metrics.queue(NAME))
+    memory, library, barrier = Memory(), Library(), Barrier()
+    wakes = Wakes(caches, memory, library, queue.add)
+    flows.add_handler(wakes.flow_changed)
+    jobs.add_handler(wakes.job_changed)
+    pods.add_handler(wakes.pod_changed)
+    events = EventRecorder(world.client, world.clock, component="zen-flow-controller")
+    reconciler = JobFlowReconciler(
+        Observer(caches, library, memory, world.client, world.clock),
+        Applier(world.client, jobs, barrier, memory, clock=world.clock, parallel=world.parallel),
+        StatusWriter(world.client, flows, barrier, memory, events, clock=world.clock),
+    )
+    return App(
+        queue=queue,
+        loop=Loop(NAME, queue, reconciler, barrier, clock=world.clock, metrics=metrics, log=log),
+        reflectors=(
+            _reflector(flows, settings, world, log),
+            _reflector(jobs, settings, world, log),
+            _reflector(pods, settings, world, log),
+        ),
+        registry=registry,
+    )
+
+
+def _informers(namespace: str) -> tuple[Informer[FlowRecord], Informer[Job], Informer[Pod]]:
+    flows = Informer(JOBFLOWS, decode_flow, namespace=namespace, indexers={BY_GROUP: lambda flow: (group_of(flow),)})
+    jobs = Informer(
+        JOBS,
+        decode_job,
+        namespace=namespace,
+        label_selector=OURS,
+        indexers={
+            BY_OWNER: lambda job: (job.metadata.controller_uid,),
+            BY_FLOW_NAME: lambda job: (str(job.flow_key),),
+        },
+    )
+    pods = Informer(
+        PODS,
+        decode_pod,
+        namespace=namespace,
+        label_selector=OURS,
+        indexers={BY_OWNER: lambda pod: (pod.metadata.controller_uid,)},
+    )
+    return flows, jobs, pods
+
+
+def _reflector(informer: Informer[T], settings: Settings, world: World, log: Any) -> Reflector[T]:
+    return Reflector(
+        world.client, informer, clock=world.clock, random=world.random, page_limit=settings.page_size, log=log
+    )
