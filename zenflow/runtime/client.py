@@ -111,14 +111,19 @@ class Client:
         uid: str = "",
         resource_version: str = "",
         propagation: str = "Background",
+        grace_period: int | None = None,
     ) -> bytes:
-        """Delete, on the given preconditions (`Conflict` when they do not hold); `NotFound` when it is gone."""
+        """Delete, on the given preconditions (`Conflict` when they do not hold); `NotFound` when it is gone.
+
+        `grace_period` is in seconds; None leaves it to the object (a Pod's terminationGracePeriodSeconds).
+        """
         preconditions = {"uid": uid, "resourceVersion": resource_version}
         options = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": propagation,
             "preconditions": {field: value for field, value in preconditions.items() if value},
+            **({} if grace_period is None else {"gracePeriodSeconds": grace_period}),
         }
         request = Request("DELETE", resource.path(namespace, name), body=msgspec.json.encode(options))
         return self._call(request).body

@@ -6,6 +6,7 @@ RuntimeFault
 │   └── StreamSilent       a watch said nothing for longer than the inactivity limit
 ├── Undecodable            an object is not of the shape we read; the others around it are fine
 ├── LeaseLost              another replica leads, or may: this process must stop
+├── Unconfigured           nothing says where the API server is, or it cannot be read
 └── ApiError               the server answered with a Status (code, reason, message)
     ├── BadRequest 400     ├── Unauthorized 401   ├── Forbidden 403 (`is_quota`)
     ├── NotFound 404       ├── AlreadyExists 409  ├── Conflict 409
@@ -42,6 +43,10 @@ class Undecodable(RuntimeFault):
 
 class LeaseLost(RuntimeFault):
     """The Lease is held by another, or could not be renewed in time."""
+
+
+class Unconfigured(RuntimeFault):
+    """No usable kubeconfig, and not in a Pod."""
 
 
 @dataclass(frozen=True, slots=True)

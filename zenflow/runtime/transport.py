@@ -1,18 +1,42 @@
 """One request out, one response or stream back: the only seam between the project and an API server.
 
 `KubeTransport` below is the network one, `local.apiserver.ApiServer` the embedded one.
-Nothing above this seam knows which of the two it talks to.
+Nothing above this seam knows which of the two it talks to. The kubernetes package enters the project here
+and nowhere else, and only when a KubeTransport is made.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote, urlencode, urlsplit
+
+import urllib3
+
+from zenflow.runtime.clock import Clock, SystemClock
+from zenflow.runtime.errors import StreamEnded, StreamSilent, Unconfigured, Unreachable, from_response
+
+if TYPE_CHECKING:
+    from kubernetes.client import Configuration
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+
+# For requests that name no timeout: an API server gives up on a write after 34 s, and says so.
+DEFAULT_TIMEOUT = 40.0
+CONNECT_TIMEOUT = 10.0
+# Connections kept open: 16 workers, the watches, the lease, and some room.
+POOL_SIZE = 32
+# A token may be replaced on disk at any time; asking for it on every request would cost more than the request.
+CREDENTIALS_FRESH = 10.0
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +102,233 @@ class Transport(Protocol):
     def stream(self, request: Request, *, silence: float) -> Stream:
         """Open a watch that may be silent for `silence` seconds. Raises `errors.ApiError` or `errors.Unreachable`."""
         ...
+
+
+class KubeTransport:
+    """A Kubernetes API server over the network. Safe for threads.
+
+    Addresses, credentials, TLS and proxies are the kubernetes package's business (`load` makes its
+    Configuration), connections are urllib3's. Tokens are read again as they rotate. When the server
+    answers 401, everything is loaded anew, exec plug-ins included, and the request is sent once more:
+    a 401 was never carried out.
+    """
+
+    def __init__(self, load: "Callable[[], Configuration]", *, clock: Clock | None = None) -> None:
+        self._load = load
+        self._clock = clock or SystemClock()
+        self._user_agent = f"zenflow/{_version()}"
+        self._renewing = threading.Lock()  # guards the two below
+        self._session = _Session(load(), self._clock)
+        self._renewed_at = self._clock.monotonic()
+
+    @classmethod
+    def from_config(cls, kubeconfig: str | None = None, context: str | None = None) -> "KubeTransport":
+        """The cluster of `kubeconfig`, else of $KUBECONFIG, else the one this Pod runs in, else of ~/.kube/config.
+
+        Raises `errors.Unconfigured` when that one cannot be used.
+        """
+        from kubernetes.config import KUBE_CONFIG_DEFAULT_LOCATION
+
+        path = kubeconfig or os.environ.get("KUBECONFIG")
+        if not path and not context and "KUBERNETES_SERVICE_HOST" in os.environ:
+            return cls.in_cluster()
+        return cls(lambda: _load_kubeconfig(path or KUBE_CONFIG_DEFAULT_LOCATION, context))
+
+    @classmethod
+    def in_cluster(cls, folder: Path = SERVICE_ACCOUNT, environ: Mapping[str, str] | None = None) -> "KubeTransport":
+        """The cluster this Pod runs in, by its service account's mounted token. Raises `errors.Unconfigured`."""
+        return cls(lambda: _load_service_account(folder, os.environ if environ is None else environ))
+
+    @property
+    def host(self) -> str:
+        """`host:port` of the API server."""
+        return urlsplit(self._session.host).netloc
+
+    def send(self, request: Request) -> Response:
+        """Send and wait for the whole answer. A connection that breaks midway is `Unreachable`, not half an answer."""
+        answer = self._open(request, request.timeout or DEFAULT_TIMEOUT, preload=True)
+        return Response(answer.status, answer.data, _lower(answer.headers))
+
+    def stream(self, request: Request, *, silence: float) -> Stream:
+        """Open a watch; refusals raise. The socket's read timeout is the inactivity limit."""
+        answer = self._open(request, silence, preload=False)
+        if answer.status < 400:
+            return _NetworkStream(answer)
+        try:
+            body = answer.read()
+        except (urllib3.exceptions.HTTPError, OSError):
+            body = b""
+        finally:
+            answer.close()
+        raise from_response(answer.status, _lower(answer.headers), body)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._session.pool.clear()
+
+    def _open(self, request: Request, read_timeout: float, *, preload: bool) -> urllib3.BaseHTTPResponse:
+        session = self._session
+        answer = self._exchange(session, request, read_timeout, preload)
+        if answer.status == 401 and self._renew(session):
+            answer.close()
+            answer = self._exchange(self._session, request, read_timeout, preload)
+        return answer
+
+    def _exchange(
+        self, session: "_Session", request: Request, read_timeout: float, preload: bool
+    ) -> urllib3.BaseHTTPResponse:
+        try:
+            return session.pool.urlopen(
+                request.method,
+                session.url(request),
+                body=request.body or None,
+                headers=self._headers(session, request, preload),
+                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, read_timeout), read=read_timeout),
+                retries=False,  # whether a request may be repeated is the client's decision
+                redirect=False,
+                preload_content=preload,
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(f"{request.method} {request.path}: {error}") from error
+
+    def _headers(self, session: "_Session", request: Request, compressed: bool) -> dict[str, str]:
+        headers = {
+            "accept": request.accept,
+            "user-agent": self._user_agent,
+            # A compressed watch would hold events back until a block is full.
+            "accept-encoding": "gzip" if compressed and request.method == "GET" else "identity",
+        }
+        if request.body:
+            headers["content-type"] = request.content_type
+        authorization = session.authorization()
+        if authorization:
+            headers["authorization"] = authorization
+        return headers
+
+    def _renew(self, refused: "_Session") -> bool:
+        """Load configuration and credentials anew, unless that was just done; whether it is worth asking again."""
+        with self._renewing:
+            if self._session is not refused:
+                return True
+            now = self._clock.monotonic()
+            if now - self._renewed_at < CREDENTIALS_FRESH:
+                return False
+            self._renewed_at = now
+            try:
+                self._session = _Session(self._load(), self._clock)
+            except Unconfigured:
+                return False
+            return True
+
+
+class _Session:
+    """Credentials and the connections made with them: replaced as a whole, never changed."""
+
+    def __init__(self, configuration: "Configuration", clock: Clock) -> None:
+        from kubernetes.client.rest import RESTClientObject
+
+        configuration.connection_pool_maxsize = POOL_SIZE
+        configuration.keep_alive = True
+        self.host = str(configuration.host)
+        self.pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
+        self._configuration = configuration
+        self._clock = clock
+        self._lock = threading.Lock()  # guards the two below, and the package's own refresh
+        self._authorization = ""
+        self._fresh_until = clock.monotonic()
+
+    def url(self, request: Request) -> str:
+        """The whole URL; an API server may live under a path of its host."""
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        return f"{self.host}{quote(request.path)}{query}"
+
+    def authorization(self) -> str:
+        """The header's value, "" for clients that are known by their certificate."""
+        with self._lock:
+            now = self._clock.monotonic()
+            if now >= self._fresh_until:
+                setting = self._configuration.auth_settings().get("BearerToken")
+                value = setting["value"] if setting else None
+                self._authorization = (
+                    value or ""
+                ).strip()  # a token file ends in a newline, which would end the header
+                self._fresh_until = now + CREDENTIALS_FRESH
+            return self._authorization
+
+
+class _NetworkStream:
+    """The lines of an open response. One thread reads; any may close."""
+
+    def __init__(self, answer: urllib3.BaseHTTPResponse) -> None:
+        self._answer = answer
+        self._rest = b""  # the beginning of a line whose end has not arrived
+        self._reading = threading.Lock()  # held while a read may block, so that nobody frees what it reads from
+        self._closed = False
+
+    def read(self) -> Sequence[bytes]:
+        """Block until at least one whole line is there."""
+        with self._reading:
+            while True:
+                *lines, self._rest = (self._rest + self._receive()).split(b"\n")
+                if lines:
+                    return [line for line in lines if line]
+
+    def close(self) -> None:
+        """End a blocked read, then give the connection back."""
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.suppress(OSError, ValueError, RuntimeError):  # the other side was faster
+            self._answer.shutdown()
+        with self._reading:
+            self._answer.close()
+
+    def _receive(self) -> bytes:
+        if self._closed:
+            raise StreamEnded("closed by us")
+        try:
+            data = self._answer.read1()
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise StreamSilent("nothing within the inactivity limit") from error
+        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
+            raise StreamEnded(f"connection lost: {error}") from error
+        if not data:
+            raise StreamEnded("the server closed the watch")
+        return data
+
+
+def _load_kubeconfig(path: str, context: str | None) -> "Configuration":
+    from kubernetes.client import Configuration
+    from kubernetes.config import ConfigException, load_kube_config
+
+    configuration = Configuration()
+    try:
+        load_kube_config(path, context=context, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+    except (ConfigException, OSError, ValueError) as error:
+        raise Unconfigured(f"kubeconfig {path}: {error}") from error
+    return configuration
+
+
+def _load_service_account(folder: Path, environ: Mapping[str, str]) -> "Configuration":
+    from kubernetes.client import Configuration
+    from kubernetes.config import ConfigException
+    from kubernetes.config.incluster_config import InClusterConfigLoader
+
+    configuration = Configuration()
+    loader = InClusterConfigLoader(str(folder / "token"), str(folder / "ca.crt"), environ=environ)  # type: ignore[no-untyped-call]
+    try:
+        loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
+    except (ConfigException, OSError) as error:
+        raise Unconfigured(f"service account: {error}") from error
+    return configuration
+
+
+def _lower(headers: Any) -> dict[str, str]:
+    return {str(name).lower(): str(value) for name, value in headers.items()}
+
+
+def _version() -> str:
+    try:
+        return version("zenflow")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "0"
