@@ -89,12 +89,13 @@ def _unknown(steps: Sequence[Any], index: Mapping[str, int], field: str) -> Iter
         for j, dependency in _dependencies(step):
             if dependency == step.get("name"):
                 where, message = path(field, i, "dependencies", j), f"step {quote(dependency)} depends on itself"
-                yield Problem(where, quote(dependency), message, "remove it from its dependencies")
+                yield Problem(where, "", message, "remove it from its dependencies", Reason.FORBIDDEN)
             elif dependency not in index:
                 where = path(field, i, "dependencies", j)
                 hints += 1
                 close = difflib.get_close_matches(dependency, index, n=1) if hints <= _MAX_HINTS else []
-                remedy = f"did you mean {quote(close[0])}?" if close else "name a step of this flow or remove it"
+                remedy = "name a step of this flow or remove it"
+                remedy += f" (did you mean {quote(close[0])}?)" if close else ""
                 message = f"step {quote(step.get('name', ''))} depends on it and the flow has no step of this name"
                 yield Problem(where, quote(dependency), message, remedy, Reason.NOT_FOUND)
 

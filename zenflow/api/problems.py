@@ -82,13 +82,18 @@ def quote(value: Any) -> str:
 
 
 def path(prefix: str, *parts: str | int) -> str:
-    """A field path as the API server writes it: `spec.steps[3].dependencies[0]`, `metadata.labels[app/x]`."""
+    """A field path as the API server writes it: `spec.steps[3].dependencies[0]`."""
     for part in parts:
         if isinstance(part, int) or not _PLAIN_KEY.fullmatch(part):
             prefix += f"[{part}]"
         else:
             prefix += f".{part}" if prefix else part
     return prefix
+
+
+def entry(prefix: str, key: str) -> str:
+    """The path of one entry of a map such as labels: `metadata.labels[app]`."""
+    return f"{prefix}[{key}]"
 
 
 def summarize(problems: Iterable[Problem], limit: int = 10) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from zenflow.api.names import RESERVED_LABELS
-from zenflow.api.problems import Problem, Reason, path, quote
+from zenflow.api.problems import Problem, Reason, entry, path, quote
 from zenflow.api.translation import of_type, unsupported
 
 _OWNED = {
@@ -33,7 +33,7 @@ def _check_step(step: Mapping[str, Any], field: str, namespace: str) -> Iterator
     if step.get("type") == "Manual":
         if template is not None:
             message = f"step {name} is Manual and has a template"
-            yield Problem(where, quote(template), message, "remove the template or set type to Job")
+            yield Problem(where, "", message, "remove the template or set type to Job", Reason.FORBIDDEN)
     elif template is None:
         if step.get("type") in (None, "Job"):
             message = f"step {name} has no template"
@@ -98,7 +98,7 @@ def _check_labels(metadata: Any, field: str) -> Iterator[Problem]:
         return
     for label in sorted(RESERVED_LABELS.intersection(labels)):
         message = "zenflow sets this label to tell whose Job it is"
-        yield Problem(path(field, "labels", label), quote(labels[label]), message, "remove it")
+        yield Problem(entry(path(field, "labels"), label), quote(labels[label]), message, "remove it")
 
 
 def check_texts(texts: Any, field: str) -> Iterator[Problem]:
@@ -107,4 +107,4 @@ def check_texts(texts: Any, field: str) -> Iterator[Problem]:
         yield of_type(field, texts, "object")
     for key, value in texts.items() if isinstance(texts, Mapping) else ():
         if not isinstance(value, str):
-            yield of_type(path(field, str(key)), value, "string")
+            yield of_type(entry(field, str(key)), value, "string")

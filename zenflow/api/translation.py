@@ -27,6 +27,8 @@ _FORMS = {
 def translate(error: ValidationError, prefix: str) -> Iterator[Problem]:
     """Every error as a Problem whose field starts with `prefix`."""
     for detail in error.errors(include_url=False):
+        if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
+            continue  # It has items, and each bad one has its own error.
         # pydantic names the key of a mapping by an extra "[key]".
         field = path(prefix, *(part for part in detail["loc"] if part != "[key]"))
         shape = _SHAPES.get(detail["type"], _other)

@@ -6,6 +6,7 @@ Jobs made of them.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +16,8 @@ from zenflow.api.names import API_VERSION, KIND
 from zenflow.api.problems import Problem, Reason, path, quote
 from zenflow.api.translation import of_format, of_type, translate, unsupported
 from zenflow.api.types import MAX_STEPS, JobFlow, JobFlowSpec
+
+MAX_PROBLEMS = 1000
 
 _NAMES = (
     ("name", formats.FLOW_NAME),
@@ -32,7 +35,7 @@ class InvalidFlow(ValueError):
 
 
 def check(obj: Mapping[str, Any]) -> tuple[Problem, ...]:
-    """Every problem of a decoded JobFlow, in no more than linear time; none means that `parse` will accept it.
+    """Every problem of a decoded JobFlow (the first 1,000 of them), in linear time; none: `parse` will accept it.
 
     Unknown fields are silent, as the API server prunes them. An object of another kind gets that one problem only.
     Nothing inside a list that is over its limit is looked at.
@@ -40,7 +43,7 @@ def check(obj: Mapping[str, Any]) -> tuple[Problem, ...]:
     identity = tuple(_check_identity(obj))
     if any(problem.field == "kind" for problem in identity):
         return identity
-    return (*identity, *_check_metadata(obj), *_check_spec(obj))
+    return tuple(islice(chain(identity, _check_metadata(obj), _check_spec(obj)), MAX_PROBLEMS))
 
 
 def check_update(obj: Mapping[str, Any], old: Mapping[str, Any]) -> tuple[Problem, ...]:

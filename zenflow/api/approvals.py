@@ -1,0 +1,73 @@
+"""Approval annotations: the guide's key and the stored one, who gave them, and what nobody may forge.
+
+`kubectl annotate jobflow NAME workflow.zen.io/approved/STEP=true` has two slashes, which no API server stores.
+Admission moves it to `approved.workflow.zen.io/STEP` and stamps `approved-by.workflow.zen.io/STEP` with the name of the
+user.
+`approval_policies` says the same in CEL; this is for the webhook and the embedded API server. Whether the user may
+approve is asked elsewhere.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from zenflow.api import names
+from zenflow.api.problems import Problem, Reason, entry, quote
+from zenflow.api.translation import unsupported
+
+VALUES = ("false", "true")
+_GUIDE, _STORED, _STAMP = names.APPROVED_GUIDE_PREFIX, names.APPROVED_PREFIX, names.APPROVED_BY_PREFIX
+
+
+def admitted(new: Mapping[str, str], old: Mapping[str, str], user: str) -> dict[str, str]:
+    """The annotations to store for a write by `user`: guide keys moved, each new or changed approval stamped.
+
+    Stamps come from here alone: those in the request are dropped, those stored stay as long as their approval does.
+    """
+    stored = {key: value for key, value in new.items() if not key.startswith((_GUIDE, _STAMP))}
+    moved = {_STORED + key.removeprefix(_GUIDE): value for key, value in new.items() if key.startswith(_GUIDE)}
+    stored |= moved
+    for key, value in old.items():
+        if key.startswith(_STAMP) and _STORED + key.removeprefix(_STAMP) in stored:
+            stored[key] = value
+    # The guide's command stamps even when it repeats an approval: the person has just said so.
+    for key in {*changed(stored, old), *moved}:
+        stored[_STAMP + key.removeprefix(_STORED)] = user
+    return stored
+
+
+def changed(new: Mapping[str, str], old: Mapping[str, str]) -> tuple[str, ...]:
+    """The stored approval keys that a write adds or changes: the ones it takes a right to set."""
+    return tuple(key for key, value in new.items() if key.startswith(_STORED) and old.get(key) != value)
+
+
+def check(keys: tuple[str, ...], obj: Mapping[str, Any]) -> Iterator[Problem]:
+    """Approvals that would never be read: of no Manual step of this flow, or neither given nor refused."""
+    steps = obj["spec"].get("steps") or ()
+    manual = {step["name"] for step in steps if step.get("type") == "Manual"}
+    for key in keys:
+        field, step = entry("metadata.annotations", key), key.removeprefix(_STORED)
+        value = obj["metadata"]["annotations"][key]
+        if step not in manual:
+            message = "the flow has no Manual step of this name"
+            yield Problem(field, quote(step), message, "name one of its Manual steps", Reason.NOT_FOUND)
+        elif value not in VALUES:
+            yield unsupported(field, value, *VALUES)
+
+
+def forged(new: Mapping[str, str], old: Mapping[str, str], user: str) -> Iterator[Problem]:
+    """Stamps that `admitted` would not have left so: set by hand, or changed after it ran."""
+    given = {_STAMP + key.removeprefix(_STORED) for key in changed(new, old)}
+    for key in sorted({key for key in (*new, *old) if key.startswith(_STAMP)}):
+        kept = _STORED + key.removeprefix(_STAMP) in new
+        if new.get(key) == (old.get(key) if kept else None) or (key in given and new.get(key) == user):
+            continue
+        message = "only admission says who approved"
+        yield Problem(entry("metadata.annotations", key), "", message, "leave this annotation alone", Reason.FORBIDDEN)
+
+
+def refusal(user: str, flow: str) -> str:
+    """What a user is told who has no right to approve."""
+    return (
+        f"{user} may not approve steps of JobFlow {flow}; "
+        f"it takes the right to update {names.PLURAL}/approval in {names.GROUP}"
+    )
