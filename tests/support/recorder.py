@@ -1,0 +1,135 @@
+"""The independent witness: a process of its own that watches Jobs and writes down what became of each, and when.
+
+That every attempt's Job existed exactly once, and how long the next step took to start, is read from this record, never
+from the controller. Times are CLOCK_MONOTONIC of this machine, taken when the event's bytes arrived.
+
+    python -m tests.support.recorder KUBECONFIG
+"""
+
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.support.program import Program
+from tests.support.rawapi import RawApi
+
+JOBS = "/apis/batch/v1/jobs"
+READY = "recording"
+
+
+@dataclass
+class JobRecord:
+    """One Job object, by UID, from its creation on."""
+
+    uid: str
+    namespace: str
+    name: str
+    labels: dict[str, str]
+    created_at: float
+    completed_at: float | None = None
+    failed_at: float | None = None
+    deleted_at: float | None = None
+    active_most: int = 0
+
+    @property
+    def ended_at(self) -> float | None:
+        return self.completed_at or self.failed_at
+
+
+@dataclass
+class Record:
+    """What the witness saw up to now."""
+
+    jobs: dict[str, JobRecord] = field(default_factory=dict)
+
+    def attempts(self, flow_uid: str) -> dict[tuple[str, int], list[JobRecord]]:
+        """All Jobs that ever were of one flow, by step and attempt. Exactly once: each list holds one."""
+        found: dict[tuple[str, int], list[JobRecord]] = defaultdict(list)
+        for job in self.jobs.values():
+            if job.labels.get("workflow.zen.io/flow-uid") == flow_uid:
+                found[job.labels["workflow.zen.io/step"], int(job.labels["workflow.zen.io/attempt"])].append(job)
+        return dict(found)
+
+    def add(self, entry: dict[str, Any]) -> None:
+        at = entry["at"]
+        job = self.jobs.get(entry["uid"])
+        if job is None:
+            job = JobRecord(entry["uid"], entry["namespace"], entry["name"], entry["labels"], created_at=at)
+            self.jobs[job.uid] = job
+        job.active_most = max(job.active_most, entry["active"])
+        if "Complete" in entry["conditions"]:
+            job.completed_at = job.completed_at or at
+        if "Failed" in entry["conditions"]:
+            job.failed_at = job.failed_at or at
+        if entry["type"] == "DELETED":
+            job.deleted_at = at
+
+
+class Recorder:
+    """Starts the witness; `record` reads what it has written so far."""
+
+    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+        self._log = folder / "jobs.jsonl"
+        self._program = Program((sys.executable, "-m", "tests.support.recorder", kubeconfig), self._log)
+
+    def start(self) -> None:
+        """Returns once nothing can be missed any more."""
+        self._program.start()
+        self._program.wait_for_output(READY, within=30)
+
+    def stop(self) -> None:
+        self._program.stop()
+
+    def record(self) -> Record:
+        """Raises RuntimeError when the witness has died: then nothing may be concluded from what is missing."""
+        if self._program.process.poll() is not None:
+            raise RuntimeError(f"the recorder ended:\n{self._program.output()[-2000:]}")
+        record = Record()
+        for line in self._log.read_text().split("\n")[:-1]:
+            if line != READY:
+                record.add(json.loads(line))
+        return record
+
+
+def entries(api: RawApi) -> Iterator[dict[str, Any] | None]:
+    """One entry for each event from now on; None when watching has begun."""
+    version = api.resource_version(JOBS)
+    yield None
+    while True:
+        for line in api.watch(JOBS, version):
+            at = time.monotonic()
+            event = json.loads(line)
+            if event["type"] == "ERROR":
+                raise RuntimeError(f"events were missed: {event['object']}")
+            version = event["object"]["metadata"]["resourceVersion"]
+            if event["type"] != "BOOKMARK":
+                yield entry(event, at)
+
+
+def entry(event: dict[str, Any], at: float) -> dict[str, Any]:
+    job = event["object"]
+    metadata, status = job["metadata"], job.get("status", {})
+    return {
+        "at": at,
+        "type": event["type"],
+        "uid": metadata["uid"],
+        "namespace": metadata["namespace"],
+        "name": metadata["name"],
+        "labels": metadata.get("labels", {}),
+        "conditions": [each["type"] for each in status.get("conditions", ()) if each["status"] == "True"],
+        "active": status.get("active", 0),
+    }
+
+
+def main(kubeconfig: str) -> None:
+    for each in entries(RawApi(Path(kubeconfig))):
+        print(json.dumps(each) if each else READY, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
