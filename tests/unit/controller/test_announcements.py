@@ -1,0 +1,55 @@
+"""Which Events a published status is worth."""
+
+from datetime import UTC, datetime
+
+from zenflow.api.types import Condition, ConditionStatus, FlowPhase, JobFlowStatus, StepPhase, StepStatus
+from zenflow.controller.announcements import announce
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def status(phase: FlowPhase, *steps: StepStatus, message: str = "") -> JobFlowStatus:
+    return JobFlowStatus(phase=phase, message=message, steps=steps)
+
+
+def test_progress_is_no_event() -> None:
+    """A step that starts or succeeds is in the status; an Event for it would cost a request."""
+    before = status(FlowPhase.RUNNING, StepStatus(name="a", phase=StepPhase.RUNNING))
+    after = status(
+        FlowPhase.RUNNING,
+        StepStatus(name="a", phase=StepPhase.SUCCEEDED),
+        StepStatus(name="b", phase=StepPhase.RUNNING),
+    )
+    assert announce(before, after) == ()
+
+
+def test_a_failed_step_is_announced_once_with_its_reason() -> None:
+    """The second publication of the same status announces nothing."""
+    failed = StepStatus(name="a", phase=StepPhase.FAILED, reason="JobFailed", message="exited with 3")
+    after = status(FlowPhase.RUNNING, failed)
+    [event] = announce(status(FlowPhase.RUNNING), after)
+    assert (event.type, event.reason, event.message) == ("Warning", "StepFailed", "Step a: exited with 3")
+    assert announce(after, after) == ()
+
+
+def test_a_failed_flow_is_announced_with_the_reason_of_its_condition() -> None:
+    """`kubectl describe` tells why without reading the status."""
+    condition = Condition(type="Failed", status=ConditionStatus.TRUE, reason="TimedOut", last_transition_time=NOW)
+    after = JobFlowStatus(phase=FlowPhase.FAILED, message="too slow", conditions=(condition,))
+    [event] = announce(status(FlowPhase.RUNNING), after)
+    assert (event.type, event.reason, event.message) == ("Warning", "TimedOut", "too slow")
+
+
+def test_an_approval_that_is_asked_for_is_announced() -> None:
+    """Somebody has to act on it."""
+    asking = StepStatus(name="gate", phase=StepPhase.PENDING_APPROVAL, message="check the backup")
+    [event] = announce(status(FlowPhase.RUNNING), status(FlowPhase.PAUSED, asking))
+    assert (event.reason, event.message) == ("ApprovalRequired", "Step gate: check the backup")
+
+
+def test_each_wait_before_a_retry_is_announced_once() -> None:
+    """And not again when the same wait is published with another change."""
+    waiting = StepStatus(name="a", phase=StepPhase.PENDING, reason="Backoff", next_retry_time=NOW, message="exited")
+    first = status(FlowPhase.RUNNING, waiting)
+    assert [event.reason for event in announce(status(FlowPhase.RUNNING), first)] == ["StepRetry"]
+    assert announce(first, status(FlowPhase.RUNNING, waiting, message="other")) == ()

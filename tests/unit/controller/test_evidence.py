@@ -1,0 +1,68 @@
+"""What Pods tell about an attempt."""
+
+import json
+from typing import Any
+
+from zenflow.controller.evidence import exits_of, is_news, trouble_of
+from zenflow.controller.objects import Pod, decode_pod
+
+
+def pod(*containers: dict[str, Any], conditions: tuple[dict[str, Any], ...] = ()) -> Pod:
+    status = {"containerStatuses": list(containers), "conditions": list(conditions)}
+    return decode_pod(json.dumps({"metadata": {"name": "p", "uid": "u"}, "status": status}).encode())
+
+
+def ended(code: int, at: str = "2026-01-01T00:00:00Z", message: str = "") -> dict[str, Any]:
+    return {"terminated": {"exitCode": code, "reason": "Error", "message": message, "finishedAt": at}}
+
+
+def test_a_failed_container_is_evidence_with_its_last_lines() -> None:
+    """Exit code and message reach the step's status."""
+    [exited] = exits_of([pod({"name": "main", "state": ended(3, message="no disk")})])
+    assert (exited.container, exited.exit_code, exited.message) == ("main", 3, "no disk")
+
+
+def test_a_container_that_was_restarted_keeps_its_earlier_failure_as_evidence() -> None:
+    """With restartPolicy OnFailure the only trace is lastState."""
+    running = {"name": "main", "state": {"running": {}}, "lastState": ended(7)}
+    assert [exited.exit_code for exited in exits_of([pod(running)])] == [7]
+
+
+def test_success_is_no_evidence_of_failure() -> None:
+    """Exit code 0 never reaches a rule of podFailurePolicy."""
+    assert exits_of([pod({"name": "main", "state": ended(0)})]) == ()
+
+
+def test_the_latest_failure_comes_last() -> None:
+    """The step's exitCode is that of the last failed container."""
+    early, late = ended(1, "2026-01-01T00:00:01Z"), ended(2, "2026-01-01T00:00:09Z")
+    assert [e.exit_code for e in exits_of([pod({"name": "a", "state": late}), pod({"name": "b", "state": early})])] == [
+        1,
+        2,
+    ]
+
+
+def test_an_unschedulable_pod_says_why() -> None:
+    """In the scheduler's own words."""
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}
+    trouble = trouble_of([pod(conditions=(condition,))])
+    assert trouble is not None
+    assert (trouble.reason, "0/3 nodes" in trouble.message) == ("Unschedulable", True)
+
+
+def test_an_image_that_cannot_be_pulled_is_trouble_and_a_starting_container_is_not() -> None:
+    """ContainerCreating passes by itself."""
+    stuck = {"name": "main", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off"}}}
+    starting = {"name": "main", "state": {"waiting": {"reason": "ContainerCreating"}}}
+    assert trouble_of([pod(stuck)]) is not None
+    assert trouble_of([pod(starting)]) is None
+
+
+def test_a_pod_that_starts_and_succeeds_is_no_news() -> None:
+    """Otherwise every Pod would wake its flow half a dozen times for nothing."""
+    starting = pod({"name": "main", "state": {"waiting": {"reason": "ContainerCreating"}}})
+    done = pod({"name": "main", "state": ended(0)})
+    failed = pod({"name": "main", "state": ended(1)})
+    assert not is_news(None, starting)
+    assert not is_news(starting, done)
+    assert is_news(starting, failed)
