@@ -30,6 +30,11 @@ MAX_NAME = 63
 _HASH_LENGTH = 8
 
 
+def concurrency_group(chosen: str, generate_name: str, name: str) -> str:
+    """What flows "of the same name" share: the chosen group, else generateName without its dash, else the name."""
+    return chosen or generate_name.rstrip("-") or name
+
+
 def job_name(flow: str, flow_uid: str, step: str, attempt: int) -> str:
     """`<flow>-<step>-<attempt>-<hash>`, at most 63 characters; the readable parts are cut, the rest is kept.
 

@@ -89,6 +89,7 @@ def build(settings: Settings, world: World) -> App:
         Observer(caches, library, memory, world.client, world.clock),
         Applier(world.client, jobs, barrier, memory, clock=world.clock, parallel=world.parallel),
         StatusWriter(world.client, flows, barrier, memory, events, clock=world.clock),
+        memory,
     )
     return App(
         queue=queue,

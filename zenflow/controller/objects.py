@@ -177,7 +177,7 @@ def decode_flow(line: bytes) -> FlowRecord:
         metadata=msgspec.structs.replace(meta, annotations=annotations),
         spec=bytes(raw.spec),
         status=bytes(raw.status),
-        group=policy.concurrency_group or meta.generate_name.rstrip("-") or meta.name,
+        group=names.concurrency_group(policy.concurrency_group, meta.generate_name, meta.name),
         policy=_policy_named(policy.concurrency_policy),
         has_started=bool(phase.start_time),
         has_ended=phase.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED),

@@ -130,16 +130,34 @@ class Observer:
         if record.has_ended:
             return ()
         others = self._caches.flows.by_index(BY_GROUP, group_of(record))
-        return tuple(_rival(other) for other in others if other.metadata.uid != record.metadata.uid)
+        return tuple(self._rival(other) for other in others if other.metadata.uid != record.metadata.uid)
 
     def _leftovers(self, record: FlowRecord) -> tuple[str, ...]:
         if record.has_started or record.has_ended:
             return ()
-        jobs = self._caches.jobs.by_index(BY_FLOW_NAME, str(record.metadata.key))
-        return tuple(
-            job.metadata.name
-            for job in jobs
-            if job.metadata.controller_uid != record.metadata.uid and not job.is_finished and _is_of_a_flow(job)
+        same_name = self._caches.jobs.by_index(BY_FLOW_NAME, str(record.metadata.key))
+        deleted = [
+            job for job in same_name if job.metadata.controller_uid != record.metadata.uid and _is_of_a_flow(job)
+        ]
+        ended = [
+            job
+            for other in self._caches.flows.by_index(BY_GROUP, group_of(record))
+            if other.has_ended
+            for job in self._caches.jobs.by_index(BY_OWNER, other.metadata.uid)
+        ]
+        return tuple(job.metadata.name for job in (*deleted, *ended) if not job.is_finished)
+
+    def _rival(self, record: FlowRecord) -> Rival:
+        meta = record.metadata
+        assert meta.creation_timestamp is not None
+        return Rival(
+            name=meta.name,
+            uid=meta.uid,
+            created_at=meta.creation_timestamp,
+            policy=record.policy,
+            has_started=record.has_started or self._memory.has_entered(group_of(record), meta.uid),
+            has_ended=record.has_ended,
+            is_deleting=meta.deletion_timestamp is not None,
         )
 
 
@@ -210,20 +228,6 @@ def _forgotten(flow: JobFlow, step: str, number: int) -> Attempt:
         outcome=Outcome.FAILED,
         created_at=started_at,
         is_gone=True,
-    )
-
-
-def _rival(record: FlowRecord) -> Rival:
-    meta = record.metadata
-    assert meta.creation_timestamp is not None
-    return Rival(
-        name=meta.name,
-        uid=meta.uid,
-        created_at=meta.creation_timestamp,
-        policy=record.policy,
-        has_started=record.has_started,
-        has_ended=record.has_ended,
-        is_deleting=meta.deletion_timestamp is not None,
     )
 
 

@@ -2,9 +2,13 @@
 
 from datetime import datetime
 
+from zenflow.api.names import concurrency_group
+from zenflow.api.types import ConcurrencyPolicy, JobFlow
 from zenflow.controller.applier import Applier
+from zenflow.controller.memory import Memory
 from zenflow.controller.observer import Observer
 from zenflow.controller.status import StatusWriter
+from zenflow.dag.actions import Decision
 from zenflow.dag.decision import decide
 from zenflow.runtime.cache import Key
 from zenflow.runtime.loop import Result
@@ -13,8 +17,9 @@ from zenflow.runtime.loop import Result
 class JobFlowReconciler:
     """Level-triggered: the key says which flow to look at, never what has happened to it."""
 
-    def __init__(self, observer: Observer, applier: Applier, status: StatusWriter) -> None:
+    def __init__(self, observer: Observer, applier: Applier, status: StatusWriter, memory: Memory) -> None:
         self._observer = observer
+        self._memory = memory
         self._applier = applier
         self._status = status
 
@@ -24,11 +29,25 @@ class JobFlowReconciler:
         if snapshot is None:
             return Result()
         decision = decide(snapshot)
+        if not snapshot.has_started and _starts(decision) and not self._enter(snapshot.flow):
+            return Result(requeue_after=0.0)
         applied = self._applier.apply(key, snapshot.flow, decision.actions)
         if applied.look_again:
             return Result(requeue_after=0.0)
         publish_in = self._status.publish(key, snapshot.flow, decision, applied.job_uids)
         return Result(requeue_after=_earlier(publish_in, _seconds_until(decision.wake_at, snapshot.now)))
+
+    def _enter(self, flow: JobFlow) -> bool:
+        policy, meta = flow.spec.execution_policy, flow.metadata
+        group = concurrency_group(policy.concurrency_group, meta.generate_name, meta.name)
+        alone = policy.concurrency_policy is not ConcurrencyPolicy.ALLOW
+        return self._memory.enter(f"{meta.namespace}/{group}", meta.uid, alone=alone)
+
+
+def _starts(decision: Decision) -> bool:
+    """Whether the decision is the flow's first step: it has children to make, or a start to report."""
+    status = decision.status
+    return bool(decision.actions) or (status is not None and status.start_time is not None)
 
 
 def _seconds_until(moment: datetime | None, now: datetime) -> float | None:

@@ -24,13 +24,11 @@ class Wakes:
         record = new or old
         assert record is not None
         self._wake(record.metadata.key)
-        if new is None:
+        if new is None or new.has_ended:
             self._memory.forget(record.metadata.uid)
             self._library.forget(record.metadata.uid)
         if old is None or new is None or _standing(old) != _standing(new):
-            for other in self._caches.flows.by_index(BY_GROUP, group_of(record)):
-                if other.metadata.uid != record.metadata.uid and not other.has_ended:
-                    self._wake(other.metadata.key)
+            self._wake_group(record)
 
     def job_changed(self, old: Job | None, new: Job | None) -> None:
         """The flow that it was made for. A deletion is noted: no cache shows it any more."""
@@ -39,6 +37,9 @@ class Wakes:
         if new is None and job.step and self._is_of_live_flow(job):
             self._memory.of(job.metadata.controller_uid).deleted_jobs[(job.step, job.attempt)] = job
         self._wake(job.flow_key)
+        flow = self._caches.flows.get(job.flow_key)
+        if flow is not None and flow.has_ended:
+            self._wake_group(flow)  # one that waits until the last Job of the flow it replaces is gone
 
     def pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         """The flow, where the Pod tells something new. A failed Pod that is deleted stays on as evidence."""
@@ -52,6 +53,11 @@ class Wakes:
             return
         if is_news(old, new):
             self._wake(pod.flow_key)
+
+    def _wake_group(self, record: FlowRecord) -> None:
+        for other in self._caches.flows.by_index(BY_GROUP, group_of(record)):
+            if other.metadata.uid != record.metadata.uid and not other.has_ended:
+                self._wake(other.metadata.key)
 
     def _is_of_live_flow(self, job: Job) -> bool:
         flow = self._caches.flows.get(job.flow_key)

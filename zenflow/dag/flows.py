@@ -32,7 +32,7 @@ def waits_for(snapshot: Snapshot) -> str | None:
     if policy is ConcurrencyPolicy.ALLOW:
         return None
     if snapshot.leftovers:
-        return f"Waiting for Job {snapshot.leftovers[0]} of a deleted flow of the same name to end"
+        return f"Waiting for Job {snapshot.leftovers[0]} of an earlier flow to end"
     blockers = [rival for rival in snapshot.rivals if _is_in_the_way(rival, snapshot)]
     if not blockers:
         return None

@@ -64,14 +64,13 @@ def unstarted(snapshot: Snapshot) -> tuple[StepStatus, ...]:
 def _status(
     snapshot: Snapshot, phase: FlowPhase, steps: Sequence[StepStatus], *, message: str, reason: str = ""
 ) -> JobFlowStatus:
-    recorded = snapshot.flow.status
     now = stamp(snapshot.now)
-    has_begun = phase not in (FlowPhase.PENDING, FlowPhase.SUSPENDED) or snapshot.has_started
+    begins = phase in (FlowPhase.RUNNING, FlowPhase.PAUSED, FlowPhase.SUCCEEDED)
     return JobFlowStatus(
         phase=phase,
         message=cut(message),
         observed_generation=snapshot.flow.metadata.generation,
-        start_time=(start_of(snapshot) or now) if has_begun and reason != "InvalidSpec" else recorded.start_time,
+        start_time=start_of(snapshot) or (now if begins else None),
         completion_time=now if phase.is_terminal else None,
         conditions=_conditions(snapshot, phase, reason, cut(message)),
         progress=_count(steps),

@@ -101,7 +101,7 @@ class Snapshot:
 
     `attempts` has every attempt of each step that has any, numbered from 1 without gaps.
     `problems` are those of the spec; while there are any, `graph` is None.
-    `leftovers` are unfinished Jobs of a deleted flow of the same name.
+    `leftovers` are unfinished Jobs of a deleted flow of the same name, or of flows of the group that have ended.
     `refusals` are by step name; `resource_refusals` by `Kind/name` of a resource template.
     """
 
