@@ -102,7 +102,7 @@ class Client:
         path = resource.path(namespace, name, subresource)
         return self._call(Request("PATCH", path, body=body, content_type=content_type)).body
 
-    def delete(
+    def delete(  # noqa: PLR0913 - the parameters of the verb
         self,
         resource: Resource,
         name: str,

@@ -1,0 +1,159 @@
+"""The kubelet of the local cluster: Pods become runs of an Executor, their ends become Pod statuses.
+
+There is one node, this machine, so the scheduler is here too: a Pod is taken on when fewer than `slots` run.
+The rules for one Pod are in `local.podworker`; here are the watch, the slots and the writing.
+Probes, lifecycle hooks, resources and security contexts are not known: a running container counts as ready.
+"""
+
+from collections import deque
+from functools import partial
+
+import msgspec
+
+from zenflow.local.executor import Executor, Exit
+from zenflow.local.mirror import Mirror
+from zenflow.local.podworker import PodWorker
+from zenflow.local.recorder import NoEvents, Recorder, reference
+from zenflow.local.wire import patch_of
+from zenflow.local.worker import Worker
+from zenflow.local.workloads import PODS, Pod
+from zenflow.runtime.cache import Key
+from zenflow.runtime.client import Client
+from zenflow.runtime.clock import Clock
+from zenflow.runtime.errors import NotFound
+from zenflow.runtime.informer import Informer
+
+NODE_NAME = "local"
+
+
+class Kubelet:
+    """Steps through Pods that need a look; see `Worker.step`. `slots` bounds how many run at once (None: no bound)."""
+
+    def __init__(
+        self,
+        client: Client,
+        executor: Executor,
+        *,
+        clock: Clock,
+        events: Recorder | None = None,
+        slots: int | None = None,
+    ) -> None:
+        self._client = client
+        self._executor = executor
+        self._clock = clock
+        self._events = events or NoEvents()
+        self._slots = slots
+        self._workers: dict[str, PodWorker] = {}  # by Pod uid; each holds a slot
+        self._published: dict[str, bytes] = {}  # by Pod uid: the status last written
+        self._waiting: deque[Key] = deque()  # Pods without a slot, oldest first
+        self._pods: Informer[Pod] = Informer(PODS, msgspec.json.Decoder(Pod).decode)
+        self._pods.add_handler(self._on_pod)
+        self._worker = Worker("kubelet", (Mirror(client, self._pods),), self._sync, clock)
+
+    def step(self) -> bool:
+        """Take note of what ended, then look at one Pod. False means that there was nothing to do."""
+        for ended in self._executor.exits():
+            self._exited(ended)
+        return self._worker.step()
+
+    def next_due(self) -> float | None:
+        """When, on the monotonic clock, a step will have something to do although nothing changes; None: never."""
+        times = (self._worker.next_due(), self._executor.next_due())
+        return min((time for time in times if time is not None), default=None)
+
+    def _on_pod(self, old: Pod | None, new: Pod | None) -> None:
+        if old is not None and new is None and old.metadata.uid in self._workers:
+            # Deleted without grace: whatever still runs ends by itself or by force, and nobody is told.
+            self._workers[old.metadata.uid].stop(self._clock.now(), old.spec.termination_grace_period_seconds)
+        elif old is not None and new is None:
+            self._executor.discard(old)
+        pod = new or old
+        if pod is not None:
+            self._worker.queue.add(pod.metadata.key)
+
+    def _exited(self, ended: Exit) -> None:
+        worker = self._workers.get(ended.run.pod_uid)
+        if worker is not None:
+            worker.exited(ended)
+            self._worker.queue.add(worker.pod.metadata.key)
+
+    def _sync(self, key: Key) -> None:
+        pod = self._pods.cache.get(key)
+        # Under one name there may be a Pod that still runs although its object is gone, and its successor.
+        for left in [w for w in self._workers.values() if w.pod.metadata.key == key and not _is(pod, w.pod)]:
+            self._wind_up(left)
+        if pod is None:
+            return
+        worker = self._workers.get(pod.metadata.uid)
+        if worker is None and not pod.is_terminal and pod.metadata.deletion_timestamp is None:
+            worker = self._take_on(pod)
+        if worker is not None:
+            self._drive(worker, pod)
+        elif pod.metadata.deletion_timestamp is not None:
+            self._remove(pod)
+
+    def _take_on(self, pod: Pod) -> PodWorker | None:
+        """Give the Pod a slot, or put it in the queue for one."""
+        key = pod.metadata.key
+        if self._slots is not None and len(self._workers) >= self._slots:
+            if key not in self._waiting:
+                self._waiting.append(key)
+            return None
+        about = reference(PODS, pod.metadata)
+        self._events.record(about, "Normal", "Scheduled", f"Successfully assigned {key} to {NODE_NAME}")
+        worker = PodWorker(pod, self._executor, self._clock.now(), partial(self._events.record, about))
+        self._workers[pod.metadata.uid] = worker
+        return worker
+
+    def _drive(self, worker: PodWorker, pod: Pod) -> None:
+        now = self._clock.now()
+        if pod.metadata.deletion_timestamp is not None:
+            worker.stop(now, _grace(pod))
+        worker.advance(now)
+        self._publish(worker)
+        self._worker.look_again(pod.metadata.key, worker.look_again_at)
+        if worker.is_done:
+            self._release(worker)
+            if pod.metadata.deletion_timestamp is not None:
+                self._remove(pod)
+
+    def _wind_up(self, worker: PodWorker) -> None:
+        """Bring a Pod whose object is gone to its end."""
+        worker.advance(self._clock.now())
+        self._worker.look_again(worker.pod.metadata.key, worker.look_again_at)
+        if worker.is_done:
+            self._release(worker)
+            self._executor.discard(worker.pod)
+
+    def _publish(self, worker: PodWorker) -> None:
+        """Write the status if it differs from what was last written."""
+        meta = worker.pod.metadata
+        body = patch_of({"metadata": {"uid": meta.uid}, "status": worker.status(self._clock.now())})
+        if self._published.get(meta.uid) == body:
+            return
+        self._client.patch(PODS, meta.name, body, meta.namespace, subresource="status")
+        self._published[meta.uid] = body
+
+    def _release(self, worker: PodWorker) -> None:
+        """The Pod needs its slot no more: the oldest that waits for one is next."""
+        self._workers.pop(worker.pod.metadata.uid, None)
+        self._published.pop(worker.pod.metadata.uid, None)
+        if self._waiting:
+            self._worker.queue.add(self._waiting.popleft())
+
+    def _remove(self, pod: Pod) -> None:
+        """Finish a graceful deletion: nothing of the Pod runs."""
+        meta = pod.metadata
+        try:
+            self._client.delete(PODS, meta.name, meta.namespace, uid=meta.uid, grace_period=0)
+        except NotFound:
+            return
+
+
+def _is(pod: Pod | None, other: Pod) -> bool:
+    return pod is not None and pod.metadata.uid == other.metadata.uid
+
+
+def _grace(pod: Pod) -> float:
+    seconds = pod.metadata.deletion_grace_period_seconds
+    return pod.spec.termination_grace_period_seconds if seconds is None else seconds
