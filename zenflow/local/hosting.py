@@ -31,13 +31,17 @@ log = structlog.get_logger()
 
 
 class HostExecutor:
-    """See `executor.Executor` for the contract. `root` must not contain white space: it is put into shell commands."""
+    """See `executor.Executor` for the contract.
 
-    def __init__(self, launcher: Launcher, client: Client, root: Path, clock: Clock) -> None:
+    `root` must not contain white space: it is put into shell commands. With `keep` it outlives `close`.
+    """
+
+    def __init__(self, launcher: Launcher, client: Client, root: Path, clock: Clock, *, keep: bool = False) -> None:
         if any(character.isspace() for character in str(root)):
             raise ValueError(f"the working directory must not contain white space: {str(root)!r}")
         self._launcher = launcher
         self._root = root
+        self._keep = keep
         self._configuration = ApiConfiguration(client)
         self._volumes = Volumes(root, client, self._configuration)
         self._logs = PodLogs(clock, root / "logs")
@@ -93,7 +97,8 @@ class HostExecutor:
         for run in self._processes.running():
             self.stop(run, force=True)
         self._processes.join(CLOSE_PATIENCE)
-        shutil.rmtree(self._root, ignore_errors=True)
+        if not self._keep:
+            shutil.rmtree(self._root, ignore_errors=True)
 
     def open_log(self, namespace: str, pod: str, options: LogOptions) -> LocalStream:
         return self._logs.open_log(namespace, pod, options)
