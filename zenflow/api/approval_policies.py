@@ -28,10 +28,17 @@ def mark() -> Document:
         f" && {swapped('k', _STAMP, _STORED)} in variables.new)"
         f".map(k, {patch('add', 'k', 'variables.old[k]')})",
         f"variables.guideKeys.map(k, {patch('add', swapped('k', _GUIDE, _STORED), 'variables.new[k]')})",
-        f"variables.guideKeys.map(k, {patch('add', swapped('k', _GUIDE, _STAMP), 'request.userInfo.username')})",
+        f"variables.newlyGuided.map(k, {patch('add', swapped('k', _GUIDE, _STAMP), 'request.userInfo.username')})",
         f"variables.changed.map(k, {patch('add', swapped('k', _STORED, _STAMP), 'request.userInfo.username')})",
     )
-    guide_keys = {"guideKeys": f"variables.new.map(k, k).filter(k, k.startsWith('{_GUIDE}'))"}
+    stored = swapped("k", _GUIDE, _STORED)
+    guide_keys = {
+        "guideKeys": f"variables.new.map(k, k).filter(k, k.startsWith('{_GUIDE}'))",
+        "newlyGuided": (
+            f"variables.guideKeys.filter(k, !({stored} in variables.old)"
+            f" || variables.old[{stored}] != variables.new[k])"
+        ),
+    }
     return {
         "reinvocationPolicy": "Never",
         "matchConditions": named({"touches": f"{present} && object.metadata.annotations.exists(k, {touched})"}),

@@ -22,6 +22,8 @@ def admitted(new: Mapping[str, str], old: Mapping[str, str], user: str) -> dict[
     """The annotations to store for a write by `user`: guide keys moved, each new or changed approval stamped.
 
     Stamps come from here alone: those in the request are dropped, those stored stay as long as their approval does.
+    Repeating an approval changes nothing, so it takes no right and leaves the first approver. Doing it twice is doing
+    it once.
     """
     stored = {key: value for key, value in new.items() if not key.startswith((_GUIDE, _STAMP))}
     moved = {_STORED + key.removeprefix(_GUIDE): value for key, value in new.items() if key.startswith(_GUIDE)}
@@ -29,8 +31,7 @@ def admitted(new: Mapping[str, str], old: Mapping[str, str], user: str) -> dict[
     for key, value in old.items():
         if key.startswith(_STAMP) and _STORED + key.removeprefix(_STAMP) in stored:
             stored[key] = value
-    # The guide's command stamps even when it repeats an approval: the person has just said so.
-    for key in {*changed(stored, old), *moved}:
+    for key in changed(stored, old):
         stored[_STAMP + key.removeprefix(_STORED)] = user
     return stored
 
@@ -42,8 +43,13 @@ def changed(new: Mapping[str, str], old: Mapping[str, str]) -> tuple[str, ...]:
 
 def check(keys: tuple[str, ...], obj: Mapping[str, Any]) -> Iterator[Problem]:
     """Approvals that would never be read: of no Manual step of this flow, or neither given nor refused."""
-    steps = obj["spec"].get("steps") or ()
-    manual = {step["name"] for step in steps if step.get("type") == "Manual"}
+    spec = obj.get("spec")
+    steps = spec.get("steps") if isinstance(spec, Mapping) else None
+    manual = {
+        step.get("name")
+        for step in (steps if isinstance(steps, list) else ())
+        if isinstance(step, Mapping) and step.get("type") == "Manual"
+    }
     for key in keys:
         field, step = entry("metadata.annotations", key), key.removeprefix(_STORED)
         value = obj["metadata"]["annotations"][key]
@@ -55,14 +61,13 @@ def check(keys: tuple[str, ...], obj: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def forged(new: Mapping[str, str], old: Mapping[str, str], user: str) -> Iterator[Problem]:
-    """Stamps that `admitted` would not have left so: set by hand, or changed after it ran."""
-    given = {_STAMP + key.removeprefix(_STORED) for key in changed(new, old)}
-    for key in sorted({key for key in (*new, *old) if key.startswith(_STAMP)}):
-        kept = _STORED + key.removeprefix(_STAMP) in new
-        if new.get(key) == (old.get(key) if kept else None) or (key in given and new.get(key) == user):
-            continue
-        message = "only admission says who approved"
-        yield Problem(entry("metadata.annotations", key), "", message, "leave this annotation alone", Reason.FORBIDDEN)
+    """Stamps that `admitted` would not have left so: somebody else has changed them since."""
+    expected = admitted(new, old, user)
+    for key in sorted(key for key in {*new, *expected} if key.startswith(_STAMP)):
+        if new.get(key) != expected.get(key):
+            message = "only admission says who approved"
+            remedy = "leave this annotation alone"
+            yield Problem(entry("metadata.annotations", key), "", message, remedy, Reason.FORBIDDEN)
 
 
 def refusal(user: str, flow: str) -> str:

@@ -1,0 +1,141 @@
+"""What may be stored, decided when somebody writes a JobFlow. AdmissionReview in, AdmissionReview out; no HTTP.
+
+The controller's webhook calls `review`; the embedded API server's admission hook calls `admit`. On a server with the
+policies of `policies` most of this has already been decided there; cycles only here.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zenflow.api import approvals, validation
+from zenflow.api.names import GROUP, KIND, PLURAL
+from zenflow.api.problems import Problem, summarize
+
+
+class MalformedReview(ValueError):
+    """What came is no admission.k8s.io/v1 AdmissionReview with a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a write. Refused if there are problems or `forbidden` says why the user may not.
+
+    `annotations`, if not None, take the place of those in the object.
+    """
+
+    annotations: Mapping[str, str] | None = None
+    problems: tuple[Problem, ...] = ()
+    forbidden: str = ""
+
+    @property
+    def is_allowed(self) -> bool:
+        return not self.problems and not self.forbidden
+
+    def status(self, name: str) -> dict[str, Any]:
+        """The refusal as the API server would word it: a meta/v1 Status with code, reason, message and causes."""
+        if self.forbidden:
+            message = f'{PLURAL}.{GROUP} "{name}" is forbidden: {self.forbidden}'
+            return {"code": 403, "reason": "Forbidden", "message": message}
+        causes = [{"reason": p.reason.cause, "message": p.detail, "field": p.field} for p in self.problems]
+        return {
+            "code": 422,
+            "reason": "Invalid",
+            "message": f'{KIND}.{GROUP} "{name}" is invalid: {summarize(self.problems)}',
+            "details": {"name": name, "group": GROUP, "kind": KIND, "causes": causes},
+        }
+
+
+def admit(
+    obj: Mapping[str, Any],
+    old: Mapping[str, Any] | None,
+    user: str,
+    *,
+    may_approve: Callable[[], bool],
+) -> Verdict:
+    """Decide a create (`old` is None) or an update by `user`, and move and stamp its approvals.
+
+    `may_approve` is asked only when an approval is added or changed. An update that leaves the spec as it is is not
+    checked again, so that a flow stored before a rule existed can still be annotated and deleted.
+    """
+    given, before = _annotations(obj), _annotations(old)
+    annotations = approvals.admitted(given, before, user)
+    changed = approvals.changed(annotations, before)
+    if changed and not may_approve():
+        return Verdict(forbidden=approvals.refusal(user, _name(obj)))
+    mutated = obj if annotations == given else _annotated(obj, annotations)
+    problems = _problems(obj, old)
+    if not problems:
+        problems = tuple(approvals.check(changed, mutated))
+    return Verdict(annotations if mutated is not obj else None, problems)
+
+
+def confirm(
+    obj: Mapping[str, Any],
+    old: Mapping[str, Any] | None,
+    user: str,
+    *,
+    may_approve: Callable[[], bool],
+) -> Verdict:
+    """The same decision about the object as it will be stored: after everybody's mutations nothing is moved."""
+    verdict = admit(obj, old, user, may_approve=may_approve)
+    forged = tuple(approvals.forged(_annotations(obj), _annotations(old), user))
+    return Verdict(None, (*verdict.problems, *forged), verdict.forbidden)
+
+
+def review(
+    body: Mapping[str, Any], *, mutating: bool, may_approve: Callable[[Mapping[str, Any]], bool]
+) -> dict[str, Any]:
+    """Answer an AdmissionReview of the mutating or the validating webhook. Raises MalformedReview.
+
+    `may_approve` gets the request (`userInfo`, `namespace`, `name`) and asks the API server. Deletes and subresources
+    are allowed unseen.
+    """
+    request = body.get("request")
+    if not isinstance(request, Mapping) or not isinstance(request.get("uid"), str):
+        raise MalformedReview("an AdmissionReview has a request with a uid")
+    obj = request.get("object")
+    verdict = Verdict()
+    if isinstance(obj, Mapping) and request.get("operation") in ("CREATE", "UPDATE") and not request.get("subResource"):
+        user = str((request.get("userInfo") or {}).get("username") or "")
+        decide = admit if mutating else confirm
+        verdict = decide(obj, request.get("oldObject"), user, may_approve=lambda: may_approve(request))
+    response = {"uid": request["uid"], "allowed": verdict.is_allowed}
+    if not verdict.is_allowed:
+        response["status"] = verdict.status(_name(obj))
+    elif verdict.annotations is not None:
+        response |= {"patchType": "JSONPatch", "patch": _patch(verdict.annotations)}
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+
+
+def _problems(obj: Mapping[str, Any], old: Mapping[str, Any] | None) -> tuple[Problem, ...]:
+    if old is not None and obj.get("spec") == old.get("spec"):
+        return ()
+    problems = validation.check(obj)
+    if problems or old is None or validation.check(old):
+        return problems
+    return validation.check_update(obj, old)
+
+
+def _annotations(obj: Mapping[str, Any] | None) -> Mapping[str, str]:
+    """The annotations that are text; anything else is a problem of its own."""
+    metadata = (obj or {}).get("metadata")
+    found = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+    return {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, Mapping) else {}
+
+
+def _annotated(obj: Mapping[str, Any], annotations: Mapping[str, str]) -> dict[str, Any]:
+    return {**obj, "metadata": {**obj["metadata"], "annotations": dict(annotations)}}
+
+
+def _name(obj: Any) -> str:
+    metadata = obj.get("metadata") if isinstance(obj, Mapping) else None
+    return str(metadata.get("name") or "") if isinstance(metadata, Mapping) else ""
+
+
+def _patch(annotations: Mapping[str, str]) -> str:
+    # "add" replaces a member that is there; a verdict with annotations comes from an object that has some.
+    operations = [{"op": "add", "path": "/metadata/annotations", "value": dict(annotations)}]
+    return base64.b64encode(json.dumps(operations).encode()).decode()
