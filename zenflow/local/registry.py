@@ -13,7 +13,7 @@ VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update
 
 @dataclass(frozen=True, slots=True)
 class PrinterColumn:
-    """A column of `kubectl get`, as `additionalPrinterColumns` of a CRD has it. Priority above 0: only with `-o wide`."""
+    """A column of `kubectl get` (`additionalPrinterColumns` of a CRD). Priority above 0: only with `-o wide`."""
 
     name: str
     type: str

@@ -1,0 +1,91 @@
+"""Write zenflow/local/builtin_schema.json: the field names and types of the built-in resources.
+
+Usage: kubectl get --raw /openapi/v3/... is asked for each API group, against the cluster KUBECONFIG names:
+
+    python tools/builtin_schema.py > zenflow/local/builtin_schema.json
+
+Only what the embedded API server reads is kept (no descriptions).
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+ROOTS = {
+    "api/v1": (
+        "Namespace Node Pod ConfigMap Secret PersistentVolumeClaim PersistentVolume Service ServiceAccount Event"
+    ).split(),
+    "apis/batch/v1": ["Job"],
+    "apis/coordination.k8s.io/v1": ["Lease"],
+    "apis/events.k8s.io/v1": ["Event"],
+    "apis/authorization.k8s.io/v1": ["SelfSubjectAccessReview"],
+    "apis/apiextensions.k8s.io/v1": ["CustomResourceDefinition"],
+}
+KEPT = (
+    "$ref",
+    "type",
+    "format",
+    "properties",
+    "items",
+    "additionalProperties",
+    "required",
+    "x-kubernetes-group-version-kind",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-list-type",
+    "x-kubernetes-map-type",
+    "x-kubernetes-patch-merge-key",
+    "x-kubernetes-patch-strategy",
+)
+
+
+def slim(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without what nobody reads; a single `allOf` is its only member."""
+    schema = {**schema, **(schema.get("allOf") or [{}])[0]}
+    kept = {key: schema[key] for key in KEPT if key in schema}
+    if "$ref" in kept:
+        kept["$ref"] = kept["$ref"].rsplit("/", 1)[1]
+    if "properties" in kept:
+        kept["properties"] = {name: slim(value) for name, value in kept["properties"].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(kept.get(key), dict):
+            kept[key] = slim(kept[key])
+    return kept
+
+
+def references(schema: Any) -> Iterator[str]:
+    """Every definition a schema names."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"]
+        for value in schema.values():
+            yield from references(value)
+
+
+def collect(document: dict[str, Any], kinds: list[str], into: dict[str, Any]) -> None:
+    """Add the definitions of these kinds, and of everything they name."""
+    schemas = document["components"]["schemas"]
+    wanted = [
+        name
+        for name, schema in schemas.items()
+        if name.rsplit(".", 1)[1] in kinds and "x-kubernetes-group-version-kind" in schema
+    ]
+    while wanted:
+        name = wanted.pop()
+        if name not in into:
+            into[name] = slim(schemas[name])
+            wanted.extend(references(into[name]))
+
+
+def main() -> None:
+    definitions: dict[str, Any] = {}
+    for path, kinds in ROOTS.items():
+        raw = subprocess.run(["kubectl", "get", "--raw", f"/openapi/v3/{path}"], check=True, capture_output=True)
+        collect(json.loads(raw.stdout), kinds, definitions)
+    json.dump(dict(sorted(definitions.items())), sys.stdout, separators=(",", ":"))
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""The small kinds: namespaces, configuration, claims, services, leases, events."""
+
+import base64
+from typing import Any
+
+from zenflow.local import field_errors
+from zenflow.local.kinds.strategy import Frozen, Object, Strategy, restore, text_at
+from zenflow.local.name_formats import NameRule, config_key, namespace_name
+from zenflow.runtime.errors import Cause
+
+_MAX_CONFIG = 2**20
+_LEGACY_EVENT_TYPES = ("Normal", "Warning")
+
+
+class Namespaces(Strategy):
+    """core/v1 Namespace."""
+
+    name_rule: NameRule = staticmethod(namespace_name)
+    selectable = ("status.phase",)
+
+    def default(self, new: Object) -> None:
+        labels = new["metadata"].get("labels") or {}
+        if name := new["metadata"].get("name"):
+            new["metadata"]["labels"] = {**labels, "kubernetes.io/metadata.name": name}
+
+    def prepare_for_create(self, new: Object) -> None:
+        new["spec"] = {"finalizers": ["kubernetes"]}
+        new["status"] = {"phase": "Active"}
+
+    def prepare_for_update(self, new: Object, old: Frozen) -> None:
+        super().prepare_for_update(new, old)
+        restore(new, old, "spec")
+
+
+def _config_problems(data: Frozen, field: str) -> list[Cause]:
+    return [field_errors.invalid(f"{field}[{key}]", key, wrong) for key in sorted(data) for wrong in config_key(key)]
+
+
+class ConfigMaps(Strategy):
+    """core/v1 ConfigMap."""
+
+    def prepare_for_create(self, new: Object) -> None:
+        """A ConfigMap has no status."""
+
+    def problems(self, new: Frozen) -> list[Cause]:
+        data, binary = new.get("data") or {}, new.get("binaryData") or {}
+        found = _config_problems(data, "data") + _config_problems(binary, "binaryData")
+        found += [
+            field_errors.invalid(f"data[{key}]", key, "duplicate of key present in binaryData")
+            for key in data
+            if key in binary
+        ]
+        if sum(len(value) for value in (*data.values(), *binary.values())) > _MAX_CONFIG:
+            found.append(field_errors.too_long("", _MAX_CONFIG))
+        return found
+
+    def update_problems(self, new: Frozen, old: Frozen) -> list[Cause]:
+        return _immutable_problems(new, old, ("data", "binaryData")) + self.problems(new)
+
+
+def _immutable_problems(new: Frozen, old: Frozen, names: tuple[str, ...]) -> list[Cause]:
+    if not old.get("immutable"):
+        return []
+    why = "field is immutable when `immutable` is set"
+    found = [] if new.get("immutable") else [field_errors.forbidden("immutable", why)]
+    return found + [field_errors.forbidden(name, why) for name in names if new.get(name) != old.get(name)]
+
+
+class Secrets(Strategy):
+    """core/v1 Secret. `stringData` is written into `data` and never shown."""
+
+    selectable = ("type",)
+
+    def default(self, new: Object) -> None:
+        strings = new.pop("stringData", None) or {}
+        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in strings.items()}
+        if encoded:
+            new["data"] = {**(new.get("data") or {}), **encoded}
+        new.setdefault("type", "Opaque")
+
+    def problems(self, new: Frozen) -> list[Cause]:
+        return _config_problems(new.get("data") or {}, "data")
+
+    def update_problems(self, new: Frozen, old: Frozen) -> list[Cause]:
+        found = _immutable_problems(new, old, ("data",))
+        if new.get("type") != old.get("type"):
+            found.append(field_errors.invalid("type", new.get("type"), "field is immutable"))
+        return found + self.problems(new)
+
+
+class Claims(Strategy):
+    """core/v1 PersistentVolumeClaim. The finalizer that protects a claim in use is not set: nothing here lifts it."""
+
+    def default(self, new: Object) -> None:
+        new.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
+
+    def prepare_for_create(self, new: Object) -> None:
+        new["status"] = {"phase": "Pending"}
+
+    def problems(self, new: Frozen) -> list[Cause]:
+        found = []
+        if not new["spec"].get("accessModes"):
+            found.append(field_errors.required("spec.accessModes", "at least 1 access mode is required"))
+        if not text_at(new, "spec.resources.requests.storage"):
+            found.append(field_errors.required("spec.resources[storage]"))
+        return found
+
+
+class Volumes(Strategy):
+    """core/v1 PersistentVolume."""
+
+    def default(self, new: Object) -> None:
+        spec = new.setdefault("spec", {})
+        spec.setdefault("volumeMode", "Filesystem")
+        spec.setdefault("persistentVolumeReclaimPolicy", "Retain")
+
+    def prepare_for_create(self, new: Object) -> None:
+        new["status"] = {"phase": "Pending"}
+
+
+class Services(Strategy):
+    """core/v1 Service, as an object only: no address is given out and nothing is routed."""
+
+    def default(self, new: Object) -> None:
+        spec = new.setdefault("spec", {})
+        spec.setdefault("type", "ClusterIP")
+        spec.setdefault("sessionAffinity", "None")
+        for port in spec.get("ports") or ():
+            port.setdefault("protocol", "TCP")
+            if "port" in port:
+                port.setdefault("targetPort", port["port"])
+
+    def prepare_for_create(self, new: Object) -> None:
+        new["status"] = {"loadBalancer": {}}
+
+
+class Nodes(Strategy):
+    """core/v1 Node."""
+
+    selectable = ("spec.unschedulable",)
+
+    def prepare_for_create(self, new: Object) -> None:
+        """Whoever makes a Node says how it is."""
+
+
+class Leases(Strategy):
+    """coordination.k8s.io/v1 Lease."""
+
+    unconditional_update = False
+
+    def problems(self, new: Frozen) -> list[Cause]:
+        spec: dict[str, Any] = new.get("spec") or {}
+        found = [
+            field_errors.invalid(f"spec.{name}", spec[name], f"must be greater than {limit}")
+            for name, limit in (("leaseDurationSeconds", 0), ("leaseTransitions", -1))
+            if name in spec and spec[name] <= limit
+        ]
+        if spec.get("holderIdentity") == "":
+            found.append(field_errors.invalid("spec.holderIdentity", "", "must not be empty"))
+        return found
+
+
+class Events(Strategy):
+    """Events of both groups; stored as core/v1."""
+
+    selectable = (
+        "involvedObject.kind",
+        "involvedObject.namespace",
+        "involvedObject.name",
+        "involvedObject.uid",
+        "involvedObject.apiVersion",
+        "involvedObject.resourceVersion",
+        "involvedObject.fieldPath",
+        "reason",
+        "reportingComponent",
+        "source",
+        "type",
+    )
+
+    def default(self, new: Object) -> None:
+        for name in ("firstTimestamp", "lastTimestamp", "eventTime"):
+            new.setdefault(name, None)
+        new.setdefault("source", {})
+        new.setdefault("reportingComponent", "")
+        new.setdefault("reportingInstance", "")
+
+    def prepare_for_create(self, new: Object) -> None:
+        """An Event has no status."""
+
+    def problems(self, new: Frozen) -> list[Cause]:
+        found = []
+        involved = (new.get("involvedObject") or {}).get("namespace", "")
+        if involved != new["metadata"].get("namespace") and (involved or new["metadata"].get("namespace") != "default"):
+            found.append(field_errors.invalid("involvedObject.namespace", involved, "does not match event.namespace"))
+        if new.get("eventTime") is None:
+            return found
+        if not new["reportingComponent"]:
+            found.append(field_errors.required("reportingController"))
+        if not new["reportingInstance"]:
+            found.append(field_errors.required("reportingInstance"))
+        if not new.get("action"):
+            found.append(field_errors.required("action"))
+        if not new.get("reason"):
+            found.append(field_errors.required("reason"))
+        if new.get("type") not in _LEGACY_EVENT_TYPES:
+            found.append(field_errors.invalid("type", new.get("type", ""), f"has invalid value: {new.get('type', '')}"))
+        return found
+
+    def field_value(self, decoded: Frozen, path: str) -> str:
+        if path == "source":
+            return text_at(decoded, "source.component") or text_at(decoded, "reportingComponent")
+        return super().field_value(decoded, path)

@@ -1,0 +1,140 @@
+"""batch/v1 Jobs."""
+
+from typing import Any
+
+from zenflow.local import field_errors
+from zenflow.local.kinds import pod_spec
+from zenflow.local.kinds.strategy import Frozen, Object, Strategy, text_at
+from zenflow.local.metadata import label_problems
+from zenflow.runtime.errors import Cause
+
+_UID_LABEL = "batch.kubernetes.io/controller-uid"
+_NAME_LABEL = "batch.kubernetes.io/job-name"
+_LEGACY_UID_LABEL = "controller-uid"
+_LEGACY_NAME_LABEL = "job-name"
+_COUNTS = ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished")
+_TEMPLATE_SPEC = "spec.template.spec"
+_MAX_INT = 2**31 - 1
+_SCHEDULING = ("nodeSelector", "tolerations", "schedulingGates", "affinity")
+
+
+class Jobs(Strategy):
+    """The spec but for a few counts is fixed once the Job is made."""
+
+    counts_generation = True
+    orphans_dependents = True
+    selectable = ("status.successful",)
+
+    def default(self, new: Object) -> None:
+        spec = new.setdefault("spec", {})
+        if "completions" not in spec and "parallelism" not in spec:
+            spec["completions"] = 1
+        spec.setdefault("parallelism", 1)
+        spec.setdefault("backoffLimit", _MAX_INT if "backoffLimitPerIndex" in spec else 6)
+        spec.setdefault("completionMode", "NonIndexed")
+        spec.setdefault("suspend", False)
+        spec.setdefault("manualSelector", False)
+        policy = "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
+        spec.setdefault("podReplacementPolicy", policy)
+        template = spec.setdefault("template", {})
+        _default_template(template)
+        labels = template.get("metadata", {}).get("labels")
+        if labels and not new["metadata"].get("labels"):
+            new["metadata"]["labels"] = dict(labels)
+
+    def prepare_for_create(self, new: Object) -> None:
+        new["status"] = {}
+        if not new["spec"]["manualSelector"]:
+            _generate_selector(new)
+
+    def problems(self, new: Frozen) -> list[Cause]:
+        return _spec_problems(new["spec"])
+
+    def update_problems(self, new: Frozen, old: Frozen) -> list[Cause]:
+        return _spec_problems(new["spec"]) + _immutable_problems(new["spec"], old["spec"])
+
+    def field_value(self, decoded: Frozen, path: str) -> str:
+        if path == "status.successful":
+            return text_at(decoded, "status.succeeded") or "0"
+        return super().field_value(decoded, path)
+
+
+def _default_template(template: Object) -> None:
+    spec = template.setdefault("spec", {})
+    # The default of a Pod (Always) is none that a Job may have: absent must be seen as absent.
+    given = spec.get("restartPolicy")
+    pod_spec.default(spec)
+    if given is None:
+        del spec["restartPolicy"]
+
+
+def _generate_selector(new: Object) -> None:
+    metadata, spec = new["metadata"], new["spec"]
+    uid, name = metadata["uid"], metadata.get("name", "")
+    labels = {_UID_LABEL: uid, _NAME_LABEL: name, _LEGACY_UID_LABEL: uid, _LEGACY_NAME_LABEL: name}
+    template_metadata = spec["template"].setdefault("metadata", {})
+    template_metadata["labels"] = {**(template_metadata.get("labels") or {}), **labels}
+    metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
+    if not spec.get("selector"):
+        spec["selector"] = {"matchLabels": {_UID_LABEL: uid}}
+
+
+def _spec_problems(spec: Frozen) -> list[Cause]:
+    found = [
+        field_errors.invalid(f"spec.{name}", spec[name], "must be greater than or equal to 0")
+        for name in _COUNTS
+        if spec.get(name, 0) < 0
+    ]
+    found += _mode_problems(spec)
+    template = spec["template"]
+    found += label_problems(template.get("metadata", {}).get("labels") or {}, "spec.template.labels")
+    with_policy = {**template["spec"], "restartPolicy": template["spec"].get("restartPolicy", "Always")}
+    found += pod_spec.problems(with_policy, _TEMPLATE_SPEC)
+    found += _restart_problems(with_policy["restartPolicy"], spec)
+    if not spec.get("selector"):
+        found.append(field_errors.required("spec.selector"))
+    return found
+
+
+def _mode_problems(spec: Frozen) -> list[Cause]:
+    mode = spec["completionMode"]
+    if mode not in ("NonIndexed", "Indexed"):
+        return [field_errors.unsupported("spec.completionMode", mode, ("Indexed", "NonIndexed"))]
+    if mode == "Indexed" and "completions" not in spec:
+        return [field_errors.required("spec.completions", "when completion mode is Indexed")]
+    return []
+
+
+def _restart_problems(policy: str, spec: Frozen) -> list[Cause]:
+    field = f"{_TEMPLATE_SPEC}.restartPolicy"
+    if policy == "Always":
+        return [field_errors.required(field, 'valid values: "OnFailure", "Never"')]
+    if policy not in ("OnFailure", "Never"):
+        return [field_errors.unsupported(field, policy, ("Never", "OnFailure"))]
+    if spec.get("podFailurePolicy") and policy != "Never":
+        why = 'only "Never" is supported when podFailurePolicy is specified'
+        return [field_errors.invalid(field, policy, why)]
+    return []
+
+
+def _immutable_problems(spec: Frozen, old: Frozen) -> list[Cause]:
+    names = ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"]
+    if old["completionMode"] != "Indexed" or spec.get("completions") != spec.get("parallelism"):
+        names.insert(0, "completions")
+    found = [
+        field_errors.invalid(f"spec.{name}", spec.get(name), "field is immutable")
+        for name in names
+        if spec.get(name) != old.get(name)
+    ]
+    if _fixed_template(spec["template"], old) != _fixed_template(old["template"], old):
+        found.append(field_errors.invalid("spec.template", spec["template"], "field is immutable"))
+    return found
+
+
+def _fixed_template(template: Frozen, old: Frozen) -> dict[str, Any]:
+    """What of a template may never change. While a Job is suspended, queueing systems may steer where it will run."""
+    if not old.get("suspend"):
+        return dict(template)
+    metadata = {k: v for k, v in template.get("metadata", {}).items() if k not in ("labels", "annotations")}
+    spec = {k: v for k, v in template["spec"].items() if k not in _SCHEDULING}
+    return {"metadata": metadata, "spec": spec}

@@ -1,0 +1,94 @@
+"""Pods."""
+
+from typing import Any
+
+from zenflow.local import field_errors
+from zenflow.local.kinds import pod_spec
+from zenflow.local.kinds.strategy import Frozen, Object, Strategy, restore
+from zenflow.runtime.errors import Cause
+
+_FINISHED = ("Succeeded", "Failed")
+_MUTABLE = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates")
+_TOLERATED_SECONDS = 300
+_NODE_TROUBLES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+
+
+class Pods(Strategy):
+    """core/v1 Pod. What the default admission plug-ins of kube-apiserver add (tolerations, priority) is added too."""
+
+    counts_generation = True
+    selectable = (
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "spec.serviceAccountName",
+        "spec.hostNetwork",
+        "status.phase",
+        "status.podIP",
+        "status.nominatedNodeName",
+    )
+
+    def default(self, new: Object) -> None:
+        spec = new.setdefault("spec", {})
+        pod_spec.default(spec)
+        spec.setdefault("enableServiceLinks", True)
+
+    def prepare_for_create(self, new: Object) -> None:
+        spec = new["spec"]
+        spec.setdefault("priority", 0)
+        spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+        tolerated = {toleration.get("key") for toleration in spec.get("tolerations") or ()}
+        missing = [_toleration(key) for key in _NODE_TROUBLES if key not in tolerated]
+        spec["tolerations"] = [*(spec.get("tolerations") or ()), *missing]
+        new["status"] = {"phase": "Pending", "qosClass": _quality_of_service(spec)}
+
+    def prepare_status_update(self, new: Object, old: Frozen) -> None:
+        super().prepare_status_update(new, old)
+        restore(new["metadata"], old["metadata"], "ownerReferences")
+        new.setdefault("status", {}).setdefault("qosClass", old["status"]["qosClass"])
+
+    def problems(self, new: Frozen) -> list[Cause]:
+        return pod_spec.problems(new["spec"], "spec") + pod_spec.service_account_problems(new["spec"], "spec")
+
+    def update_problems(self, new: Frozen, old: Frozen) -> list[Cause]:
+        if _fixed_part(new["spec"]) == _fixed_part(old["spec"]):
+            return self.problems(new)
+        why = (
+            "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+            "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+            "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+        )
+        return [field_errors.forbidden("spec", why)]
+
+    def grace_period(self, old: Frozen, asked: int | None) -> int:
+        """As asked, else as the Pod says; none for a Pod that is not on a node or has finished."""
+        if not old["spec"].get("nodeName") or old.get("status", {}).get("phase") in _FINISHED:
+            return 0
+        period: int = asked if asked is not None else old["spec"].get("terminationGracePeriodSeconds", 30)
+        return max(period, 1) if period < 0 else period
+
+    def field_value(self, decoded: Frozen, path: str) -> str:
+        value = super().field_value(decoded, path)
+        return value or ("false" if path == "spec.hostNetwork" else "")
+
+
+def _toleration(key: str) -> dict[str, Any]:
+    return {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _TOLERATED_SECONDS}
+
+
+def _fixed_part(spec: Frozen) -> dict[str, Any]:
+    fixed = {name: value for name, value in spec.items() if name not in _MUTABLE}
+    for name in ("containers", "initContainers"):
+        fixed[name] = [{**container, "image": ""} for container in spec.get(name) or ()]
+    return fixed
+
+
+def _quality_of_service(spec: Frozen) -> str:
+    resources = [container.get("resources", {}) for container in spec.get("containers") or ()]
+    if not any(part.get("requests") or part.get("limits") for part in resources):
+        return "BestEffort"
+    guaranteed = all(
+        part.get("limits", {}).keys() >= {"cpu", "memory"} and part.get("requests") == part["limits"]
+        for part in resources
+    )
+    return "Guaranteed" if guaranteed else "Burstable"

@@ -1,0 +1,60 @@
+"""PATCH: the four kinds of patch, each applied to the object as it is now and then written as an update."""
+
+import msgspec
+
+from zenflow.local import apply, bodies, decoding, patches, refusals, strategic
+from zenflow.local.builtin_schema import node_of
+from zenflow.local.core import Call, Core
+from zenflow.local.kinds.strategy import Object
+from zenflow.local.options import WriteOptions, write_options
+from zenflow.local.representation import to_served
+from zenflow.local.writing import Outcome, store_update
+from zenflow.runtime.errors import ApiError
+from zenflow.runtime.transport import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH
+
+_KINDS = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH)
+
+
+def patch(core: Core, call: Call) -> Outcome:
+    """PATCH of one object."""
+    kind = decoding.media_type(call.request.content_type)
+    if kind not in _KINDS:
+        raise ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type")
+    if call.type.custom and kind == STRATEGIC_MERGE_PATCH:
+        raise refusals.unsupported_media_type([other for other in _KINDS if other != kind])
+    options = write_options(call.request, "PatchOptions")
+    if kind == APPLY_PATCH:
+        return apply.apply(core, call, options)
+    old = core.entry(call.target)
+    value = _patched(call, kind, to_served(call.type, old.copy()))
+    return Outcome(200, _store(core, call, value, options))
+
+
+def _patched(call: Call, kind: str, target: Object) -> object:
+    try:
+        value = msgspec.json.decode(call.request.body)
+    except msgspec.DecodeError as wrong:
+        raise refusals.bad_request(f"error decoding patch: {wrong}") from None
+    if kind == JSON_PATCH:
+        return patches.apply_operations(target, value)
+    if not isinstance(value, dict):
+        raise refusals.bad_request(
+            "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}"
+        )
+    if kind == MERGE_PATCH:
+        return patches.merge(target, value)
+    return strategic.merge(node_of(call.type.group, call.type.version, call.type.kind), target, value)
+
+
+def _store(core: Core, call: Call, value: object, options: WriteOptions) -> bytes:
+    new = bodies.patched(core, call, options, value)
+    name, namespace = new["metadata"].get("name", ""), new["metadata"].get("namespace", "")
+    if name != call.target.name:
+        raise refusals.bad_request(
+            f"the name of the object ({name}) does not match the name on the URL ({call.target.name})"
+        )
+    if namespace != call.target.namespace:
+        raise refusals.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    return store_update(core, call, core.entry(call.target), new, options)
