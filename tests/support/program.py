@@ -71,6 +71,11 @@ class Program:
         self.process.kill()
         self.process.wait(10)
 
+    def end(self) -> None:
+        """Make sure that it is gone, however it is."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
     def stop(self, within: float = 15) -> int:
         """SIGTERM, as kubelet sends it, and its exit status. One that is not gone in time is killed and fails."""
         if self._process is None:

@@ -27,11 +27,11 @@ class RawApi:
     def __init__(self, kubeconfig: Path) -> None:
         settings = client.Configuration()
         settings.connection_pool_maxsize = 32
-        config.load_kube_config(str(kubeconfig), client_configuration=settings)
+        config.load_kube_config(str(kubeconfig), client_configuration=settings)  # type: ignore[no-untyped-call]
         self._host = settings.host
         self._pool = client.ApiClient(settings).rest_client.pool_manager
         token = settings.auth_settings().get("BearerToken")
-        self._headers = {**HEADERS, **({"Authorization": token["value"]} if token else {})}
+        self._headers = {**HEADERS, **({"Authorization": str(token["value"])} if token else {})}
 
     def request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         """The whole answer. Raises Refused."""

@@ -35,6 +35,7 @@ class JobRecord:
     failed_at: float | None = None
     deleted_at: float | None = None
     active_most: int = 0
+    succeeded: int = 0
 
     @property
     def ended_at(self) -> float | None:
@@ -62,6 +63,7 @@ class Record:
             job = JobRecord(entry["uid"], entry["namespace"], entry["name"], entry["labels"], created_at=at)
             self.jobs[job.uid] = job
         job.active_most = max(job.active_most, entry["active"])
+        job.succeeded = entry["succeeded"]
         if "Complete" in entry["conditions"]:
             job.completed_at = job.completed_at or at
         if "Failed" in entry["conditions"]:
@@ -83,7 +85,7 @@ class Recorder:
         self._program.wait_for_output(READY, within=30)
 
     def stop(self) -> None:
-        self._program.stop()
+        self._program.end()
 
     def record(self) -> Record:
         """Raises RuntimeError when the witness has died: then nothing may be concluded from what is missing."""
@@ -123,6 +125,7 @@ def entry(event: dict[str, Any], at: float) -> dict[str, Any]:
         "labels": metadata.get("labels", {}),
         "conditions": [each["type"] for each in status.get("conditions", ()) if each["status"] == "True"],
         "active": status.get("active", 0),
+        "succeeded": status.get("succeeded", 0),
     }
 
 

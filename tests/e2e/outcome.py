@@ -1,0 +1,71 @@
+"""What became of a flow: its final status, what the witness saw of its Jobs, and promises that always hold."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from tests.support.recorder import JobRecord, Record
+
+NEVER_RAN = "Skipped"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished flow as the API server has it, and the record up to that moment."""
+
+    flow: dict[str, Any]
+    record: Record
+
+    @property
+    def phase(self) -> str:
+        return str(self.flow["status"]["phase"])
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        progress: dict[str, Any] = self.flow["status"]["progress"]
+        return progress
+
+    def step(self, name: str) -> dict[str, Any]:
+        """The step's status."""
+        return next(each for each in self.flow["status"]["steps"] if each["name"] == name)
+
+    def phases(self) -> dict[str, str]:
+        return {each["name"]: each["phase"] for each in self.flow["status"]["steps"]}
+
+    def jobs(self, step: str) -> list[JobRecord]:
+        """The Jobs of a step's attempts, in order."""
+        attempts = self.record.attempts(self.flow["metadata"]["uid"])
+        return [job for (name, _), jobs in sorted(attempts.items()) if name == step for job in jobs]
+
+    def waits(self, step: str) -> list[float]:
+        """Seconds from the end of each attempt to the creation of the next."""
+        jobs = self.jobs(step)
+        return [after.created_at - ended(before) for before, after in pairwise(jobs)]
+
+
+def ended(job: JobRecord) -> float:
+    assert job.ended_at is not None, f"{job.name} has not ended"
+    return job.ended_at
+
+
+def assert_always(outcome: Outcome) -> None:
+    """What no flow may break: every attempt's Job existed once, attempts in turn, no step before its dependencies."""
+    uid = outcome.flow["metadata"]["uid"]
+    attempts = outcome.record.attempts(uid)
+    twice = {key: [job.name for job in jobs] for key, jobs in attempts.items() if len(jobs) != 1}
+    assert not twice, f"more than one Job for the same attempt: {twice}"
+    for step in outcome.flow["spec"]["steps"]:
+        numbers = sorted(number for name, number in attempts if name == step["name"])
+        assert numbers == list(range(1, len(numbers) + 1)), f"{step['name']} had attempts {numbers}"
+        assert all(wait >= 0 for wait in outcome.waits(step["name"])), f"{step['name']}: two attempts at once"
+        for dependency in step.get("dependencies", ()):
+            assert_after(outcome, step["name"], dependency)
+    ran = {name for name, _ in attempts}
+    said = {name for name, phase in outcome.phases().items() if phase != NEVER_RAN}
+    assert ran == said, f"the status says that {said} ran, the witness saw Jobs of {ran}"
+
+
+def assert_after(outcome: Outcome, step: str, dependency: str) -> None:
+    for job in outcome.jobs(step)[:1]:
+        for earlier in outcome.jobs(dependency):
+            assert job.created_at >= ended(earlier), f"{job.name} was created before {earlier.name} had ended"

@@ -1,0 +1,78 @@
+"""One cluster under test with the controller on it: what a test of the main job needs to drive and to judge."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.outcome import Outcome
+from tests.support.kubectl import Kubectl
+from tests.support.program import ROOT, Program
+from tests.support.recorder import Recorder
+from tests.support.waiting import eventually
+
+ZENFLOW = (sys.executable, "-m", "zenflow")
+CRDS = ROOT / "deploy" / "crds"
+TERMINAL = ("Succeeded", "Failed")
+
+
+class Target:
+    """`name` says what runs containers. The controller is a process of its own, so that it can be killed."""
+
+    def __init__(self, name: str, kubectl: Kubectl, controller_kubeconfig: Path, folder: Path) -> None:
+        self.name = name
+        self.kubectl = kubectl
+        self.folder = folder
+        self.recorder = Recorder(kubectl.kubeconfig, folder)
+        environment = {
+            "KUBECONFIG": str(controller_kubeconfig),
+            "ZENFLOW_BIND_ADDRESS": "127.0.0.1",
+            "ZENFLOW_METRICS_PORT": "0",
+        }
+        self.controller = Program((*ZENFLOW, "controller"), folder / "controller.log", environment)
+
+    def start(self) -> None:
+        """Install the CRD as the guide says, and start the witness and the controller."""
+        self.kubectl.run("apply", "--server-side", f"--filename={CRDS}")
+        self.kubectl.run("wait", "--for=condition=Established", "crd/jobflows.workflow.zen.io", "--timeout=30s")
+        self.recorder.start()
+        self.controller.start()
+
+    def stop(self) -> None:
+        status = self.controller.stop()
+        self.recorder.stop()
+        assert status == 0, f"the controller ended with {status} on SIGTERM:\n{self.controller.output()[-3000:]}"
+
+    def submit(self, *flows: Mapping[str, Any]) -> None:
+        self.kubectl.create(*flows)
+
+    def flow(self, name: str) -> dict[str, Any]:
+        return self.kubectl.get("jobflow", name)
+
+    def finish(self, name: str, *, within: float = 120, uid: str = "") -> Outcome:
+        """Wait for the end of a flow. With `uid` only that object counts, not another of the same name."""
+
+        def ended() -> dict[str, Any] | None:
+            self.assert_controller_lives()
+            flow = self.flow(name)
+            is_it = uid in ("", flow["metadata"]["uid"])
+            return flow if is_it and flow.get("status", {}).get("phase") in TERMINAL else None
+
+        flow = eventually(
+            ended, within=within, what=f"{name} ends on {self.name}", every=0.5, else_show=lambda: self.story(name)
+        )
+        return Outcome(flow, self.recorder.record())
+
+    def assert_controller_lives(self) -> None:
+        status = self.controller.process.poll()
+        assert status is None, f"the controller ended with {status}:\n{self.controller.output()[-3000:]}"
+
+    def story(self, name: str) -> str:
+        """What a person would look at when a flow hangs."""
+        parts = (
+            json.dumps(self.flow(name).get("status", {}), indent=1),
+            self.kubectl.run("get", "jobs,pods", f"--selector=jobflow={name}", "--output=wide"),
+            self.controller.output()[-3000:],
+        )
+        return "\n".join(parts)
