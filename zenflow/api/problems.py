@@ -85,7 +85,7 @@ def path(prefix: str, *parts: str | int) -> str:
     """A field path as the API server writes it: `spec.steps[3].dependencies[0]`."""
     for part in parts:
         if isinstance(part, int) or not _PLAIN_KEY.fullmatch(part):
-            prefix += f"[{part}]"
+            prefix = entry(prefix, str(part))
         else:
             prefix += f".{part}" if prefix else part
     return prefix
@@ -93,7 +93,7 @@ def path(prefix: str, *parts: str | int) -> str:
 
 def entry(prefix: str, key: str) -> str:
     """The path of one entry of a map such as labels: `metadata.labels[app]`."""
-    return f"{prefix}[{key}]"
+    return f"{prefix}[{''.join(map(_visible, key))}]"
 
 
 def summarize(problems: Iterable[Problem], limit: int = 10) -> str:

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from zenflow.api.problems import quote
+
 MAX_DEPTH = 100
 # Values that aliases may add to those written out: one template shared by 2,000 steps is well below.
 MAX_ALIASED = 200_000
@@ -76,7 +78,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen: set[str] = set()
     for key, _ in pairs:
         if key in seen:
-            raise BadText(f'the key "{key}" is set twice in one object; remove one of them')
+            raise BadText(f"the key {quote(key)} is set twice in one object; remove one of them")
         seen.add(key)
     return found
 
@@ -212,7 +214,7 @@ class _FlowLoader(_Loader):  # type: ignore[misc]
                 raise BadText("a key must be text; write it on one line", key.start_mark.line + 1)
             line = key.start_mark.line + 1
             if key.value in first and key.tag != "tag:yaml.org,2002:merge":
-                message = f'the key "{key.value}" is already set in line {first[key.value]}; remove one of them'
+                message = f"the key {quote(key.value)} is already set in line {first[key.value]}; remove one of them"
                 raise BadText(message, line)
             first[key.value] = line
         self.flatten_mapping(node)
