@@ -17,12 +17,12 @@ from zenflow.local.options import ListOptions, list_options
 from zenflow.local.registry import Registry
 from zenflow.local.representation import rendered
 from zenflow.local.store import Store
-from zenflow.local.streams import LocalStream, LogSource
+from zenflow.local.streams import LocalStream, LocalTransport, LogSource
 from zenflow.local.watching import Selection, Watch, WatchStart
 from zenflow.local.writing import Outcome
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import ApiError
-from zenflow.runtime.transport import JSON, Request, Response, Transport
+from zenflow.runtime.transport import JSON, Request, Response
 
 _INITIAL_NAMESPACES = ("default", "kube-system")
 
@@ -69,7 +69,7 @@ class ApiServer:
         """Open a watch or a log as the user `admin`. Raises `errors.ApiError`. `silence` is for networks only."""
         return self._stream(request, "admin")
 
-    def as_user(self, name: str) -> Transport:
+    def as_user(self, name: str) -> LocalTransport:
         """The same server, its requests made by this user (admission sees the name)."""
         return _AsUser(self, name)
 
@@ -82,7 +82,7 @@ class ApiServer:
                     return logs.whole(self._open_log(call))
                 outcome = self._carry_out(call)
         except ApiError as refusal:
-            return _refused(refusal)
+            return refused(refusal)
         if call.warnings:
             headers["warning"] = ", ".join(f"299 - {shown(warning)}" for warning in call.warnings)
         return Response(outcome.status, outcome.body, headers)
@@ -181,11 +181,12 @@ def _watch_start(options: ListOptions) -> WatchStart:
         version=None if from_now else int(text or 0),
         timeout=options.timeout,
         bookmarks=options.bookmarks,
-        initial_events_end=options.initial_events is True and options.bookmarks,
+        initial_events_end=options.bookmarks and from_now,
     )
 
 
-def _refused(refusal: ApiError) -> Response:
+def refused(refusal: ApiError) -> Response:
+    """A refusal as it is sent: a Status, or the bare page that a path gets which nobody serves."""
     if refusal.message == routes.NO_PAGE:
         return Response(refusal.status, f"{routes.NO_PAGE}\n".encode(), {"content-type": "text/plain"})
     headers = {"content-type": JSON}

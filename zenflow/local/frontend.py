@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from zenflow.local import discovery, refusals, routes, tables
+from zenflow.local import discovery, routes, tables
 from zenflow.local.accept import Form, form_of
-from zenflow.local.apiserver import ApiServer
+from zenflow.local.apiserver import ApiServer, refused
 from zenflow.local.openapi import OpenApi
 from zenflow.local.registry import ResourceType
 from zenflow.local.streams import LocalStream
@@ -64,18 +64,18 @@ class Frontend:
             return Response(200, b"ok", {"content-type": "text/plain; charset=utf-8"})
         if path == "/version":
             return _json(discovery.VERSION)
-        if path.startswith("/openapi/"):
-            content = self._openapi.answer(path)
-            return None if content is None else Response(200, content, {"content-type": JSON})
-        aggregated = form is Form.AGGREGATED
-        document = discovery.document(self._api.registry, path, aggregated=aggregated)
+        with self._api.store.lock:
+            if path.startswith("/openapi/"):
+                content = self._openapi.answer(path)
+                return None if content is None else Response(200, content, {"content-type": JSON})
+            document = discovery.document(self._api.registry, path, aggregated=form is Form.AGGREGATED)
         if document is None:
             return None
-        is_aggregated = document["kind"] == "APIGroupDiscoveryList"
-        return _json(document, _AGGREGATED if is_aggregated else JSON)
+        return _json(document, _AGGREGATED if document["kind"] == "APIGroupDiscoveryList" else JSON)
 
     def _type(self, request: Request) -> ResourceType:
-        return routes.parse(self._api.registry, request.path).type
+        with self._api.store.lock:
+            return routes.parse(self._api.registry, request.path).type
 
     def _shaped(self, request: Request, form: Form, body: bytes) -> bytes:
         """An object or a list in another form; a Status stays one."""
@@ -123,14 +123,6 @@ class _Shaped:
 
     def close(self) -> None:
         self._stream.close()
-
-
-def refused(error: ApiError) -> Response:
-    """A refusal as a Status."""
-    headers = {"content-type": JSON}
-    if error.retry_after:
-        headers["retry-after"] = str(int(error.retry_after))
-    return Response(error.status, msgspec.json.encode(refusals.status_of(error)), headers)
 
 
 def _partial_event(line: bytes) -> bytes:

@@ -11,6 +11,7 @@ import select
 import socket
 import socketserver
 import ssl
+import sys
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
@@ -20,8 +21,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import structlog
 
 from zenflow.local import certificate, options
-from zenflow.local.apiserver import ApiServer
-from zenflow.local.frontend import HEALTH, Frontend, refused
+from zenflow.local.apiserver import ApiServer, refused
+from zenflow.local.frontend import HEALTH, Frontend
 from zenflow.local.streams import LocalStream
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import ApiError, BadRequest, Forbidden, StreamEnded, Unauthorized
@@ -120,8 +121,10 @@ class _Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients come and go; only what we did not foresee is worth a line."""
-        log.debug("connection ended", client=client_address, exc_info=True)
+        """Clients come and go, some in the middle of a handshake; only what was not foreseen is worth a line."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            log.error("connection failed", client=client_address, exc_info=error)
 
     def close_all(self) -> None:
         """Stop listening and hang up on everyone."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from zenflow.runtime.errors import StreamEnded
-from zenflow.runtime.transport import Stream
+from zenflow.runtime.transport import Request, Stream, Transport
 
 
 class LocalStream(Stream, Protocol):
@@ -14,6 +14,14 @@ class LocalStream(Stream, Protocol):
 
     def wait(self, timeout: float) -> None:
         """Return when `read` may have something to say, at the latest after `timeout` seconds."""
+        ...
+
+
+class LocalTransport(Transport, Protocol):
+    """A Transport to the embedded API server: its streams are local ones."""
+
+    def stream(self, request: Request, *, silence: float) -> LocalStream:
+        """Open a watch or a log. Raises `errors.ApiError`. `silence` is for networks only."""
         ...
 
 
