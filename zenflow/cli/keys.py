@@ -41,3 +41,19 @@ class Keys:
         while select.select([self._fd], [], [], 0)[0] and (data := os.read(self._fd, 64)):
             pressed += data.decode(errors="ignore")
         return pressed
+
+
+class NoKeys:
+    """For runs that have nothing to ask: the terminal is left alone."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing was changed."""
+
+    def poll(self) -> str:
+        """Nobody presses anything."""
+        return ""

@@ -76,11 +76,13 @@ def changes(old: JobFlow | None, new: JobFlow) -> Iterator[str]:
 
 
 def outcome(flow: JobFlow) -> str:
-    """The flow's end in one line: `etl Succeeded in 3.2s: 4/4 steps`."""
+    """The flow's end in one line: `etl Succeeded in 3s: 4 of 4 steps succeeded`; without an end, it was cancelled."""
     status = flow.status
+    if status.phase is None or not status.phase.is_terminal:
+        return f"{flow.metadata.name} cancelled: {_summary(flow)} steps"
     took = _span(status.start_time, status.completion_time)
     detail = clean(status.message) if status.message else f"{_summary(flow)} steps"
-    return f"{flow.metadata.name} {status.phase or FlowPhase.PENDING}{took and f' in {took}'}: {detail}"
+    return f"{flow.metadata.name} {status.phase}{took and f' in {took}'}: {detail}"
 
 
 def note(status: StepStatus, now: datetime | None = None) -> str:
@@ -98,6 +100,11 @@ def note(status: StepStatus, now: datetime | None = None) -> str:
 def waiting(flow: JobFlow) -> tuple[StepStatus, ...]:
     """The Manual steps that wait for somebody's approval."""
     return tuple(status for status in flow.status.steps if status.phase is StepPhase.PENDING_APPROVAL)
+
+
+def question(flow: JobFlow, step: str, message: str) -> str:
+    """What a person is asked about a Manual step, with the keys that answer."""
+    return f"Approve {step} of {flow.metadata.name}?{f' {clean(message)}' if message else ''}  [y] yes  [n] no"
 
 
 def _header(flow: JobFlow, now: datetime) -> RenderableType:

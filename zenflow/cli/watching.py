@@ -30,17 +30,19 @@ class _Meta(msgspec.Struct, frozen=True):
 class _Seen(msgspec.Struct, frozen=True):
     metadata: ObjectMeta
     flow: JobFlow
+    raw: bytes
 
 
 _decode_meta = msgspec.json.Decoder(_Meta).decode
 
 
 def _decode(raw: bytes) -> _Seen:
-    return _Seen(_decode_meta(raw).metadata, JobFlow.model_validate_json(bytes(raw)))
+    copy = bytes(raw)
+    return _Seen(_decode_meta(copy).metadata, JobFlow.model_validate_json(copy), copy)
 
 
 class FlowWatch:
-    """Every flow ever seen, by UID, in its last state: a flow that was deleted stays here as it ended.
+    """Every flow ever seen, by UID, in its last state, parsed and raw: a flow that was deleted stays as it ended.
 
     `on_change(old, new)` is called by `step` for each change; `old` is None the first time.
     """
@@ -49,6 +51,7 @@ class FlowWatch:
         self, transport: Transport, clock: Clock, on_change: Callable[[JobFlow | None, JobFlow], None]
     ) -> None:
         self.flows: dict[str, JobFlow] = {}
+        self.raw: dict[str, bytes] = {}
         self.deleted: set[str] = set()
         informer: Informer[_Seen] = Informer(FLOWS, _decode)
         informer.add_handler(self._note)
@@ -70,7 +73,8 @@ class FlowWatch:
         uid = last.metadata.uid
         if new is None:
             self.deleted.add(uid)
-        before, self.flows[uid] = self.flows.get(uid), last.flow
+        before = self.flows.get(uid)
+        self.flows[uid], self.raw[uid] = last.flow, last.raw
         if before != last.flow:
             self._on_change(before, last.flow)
 
@@ -135,6 +139,11 @@ class LogWatch:
         informer: Informer[Pod] = Informer(PODS, msgspec.json.Decoder(Pod).decode, label_selector=selector)
         informer.add_handler(self._on_pod)
         self._reflector = Reflector(Client(transport), informer, clock=clock, random=random)
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether no Pod is left that runs or has something to say."""
+        return not self._active
 
     def step(self) -> float:
         """Pass on what has been printed; returns the seconds after which it is worth asking again."""

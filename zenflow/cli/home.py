@@ -1,0 +1,66 @@
+"""A local cluster that knows JobFlows: what `run` and `local` have in common."""
+
+from pathlib import Path
+
+import msgspec
+
+from zenflow.api import crd
+from zenflow.cli.admission import admit_jobflow
+from zenflow.cli.plan import Item, Refused
+from zenflow.local.cluster import LocalCluster, on_this_machine
+from zenflow.runtime.cache import ObjectMeta
+from zenflow.runtime.client import Client, Resource
+from zenflow.runtime.errors import AlreadyExists, ApiError
+
+_CRDS = Resource(
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
+)
+_NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+
+
+class _Created(msgspec.Struct, frozen=True):
+    metadata: ObjectMeta
+
+
+_decode = msgspec.json.Decoder(_Created).decode
+
+
+def build(executor: str, workdir: Path | None) -> LocalCluster:
+    """The cluster with the CRD applied; nothing is driven yet. Raises Refused."""
+    try:
+        cluster = on_this_machine(executor, admission=(admit_jobflow,), workdir=workdir)
+    except FileNotFoundError:
+        raise Refused(
+            [f"--executor {executor}: {executor} is not installed here; install it or leave the option out"]
+        ) from None
+    except (ValueError, OSError) as error:
+        raise Refused([str(error)]) from None
+    Client(cluster.transport).create(_CRDS, msgspec.json.encode(crd.build()))
+    return cluster
+
+
+def create(cluster: LocalCluster, client: Client, item: Item) -> ObjectMeta:
+    """Create one object, and its namespace where it isn't there. Raises Refused with the API server's sentence."""
+    kind, api_version = str(item.obj.get("kind", "")), str(item.obj.get("apiVersion", ""))
+    group, _, _ = api_version.rpartition("/")
+    with cluster.api.store.lock:
+        known = cluster.api.registry.of_kind(group, kind)
+    if known is None:
+        raise Refused(
+            [f"{item.place}: the local cluster knows no {kind or 'object without a kind'} of {api_version!r}"]
+        )
+    resource = Resource(known.group, known.version, known.plural, known.kind, namespaced=known.namespaced)
+    namespace = item.namespace if known.namespaced else ""
+    try:
+        if namespace:
+            _ensure(client, namespace)
+        return _decode(client.create(resource, msgspec.json.encode(item.obj), namespace)).metadata
+    except ApiError as error:
+        raise Refused([f"{item.place}: {error.message}"]) from None
+
+
+def _ensure(client: Client, namespace: str) -> None:
+    try:
+        client.create(_NAMESPACES, msgspec.json.encode({"metadata": {"name": namespace}}))
+    except AlreadyExists:
+        return
