@@ -43,12 +43,15 @@ e2e: $(DEV) ## on a real Kubernetes, built and started by the tests (as root), o
 bench: $(DEV) ## speed, CPU and requests per step beside a bare watch-and-create loop
 	$(VENV)/bin/python -m bench
 
-generate: $(DEV) ## write crds/ from zenflow/api
-	$(VENV)/bin/zenflow crd > crds/workflow.zen.io_jobflows.yaml
-	$(VENV)/bin/zenflow crd --policies > crds/policies.yaml
+CRD = workflow.zen.io_jobflows.yaml
+
+generate: $(DEV) ## write the CRD and the admission policies from zenflow/api
+	$(VENV)/bin/zenflow crd > crds/$(CRD)
+	cp crds/$(CRD) deploy/crds/$(CRD)
+	$(VENV)/bin/zenflow crd --policies > deploy/manifests/admission-policies.yaml
 
 verify: generate ## fail when generated files are not what the code says
-	git diff --exit-code -- crds
+	git diff --exit-code -- crds deploy
 
 $(RUNTIME): requirements/runtime.txt requirements/build.txt
 	test -e $@ || $(PYTHON) -m venv --clear $(VENV)
