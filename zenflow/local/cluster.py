@@ -10,6 +10,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -24,6 +25,7 @@ from zenflow.local.kubelet import Kubelet
 from zenflow.local.launching import EngineLauncher, Launcher, PlainLauncher
 from zenflow.local.recorder import NoEvents, Recorder
 from zenflow.local.registry import ResourceType
+from zenflow.local.scheduling import assign_node
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.clock import Clock, SystemClock
 from zenflow.runtime.events import EventRecorder
@@ -49,35 +51,35 @@ Recording = Callable[[Client, str], Recorder]
 
 
 class LocalCluster:
-    """The parts round one API server; `step` lets each do one thing.
+    """An API server and the parts round it; `step` lets each do one thing.
 
-    `executor` runs the containers, at most `slots` Pods at once (None: no limit). `random` gives numbers in [0, 1).
-    Without `recording` no Events are recorded.
+    `executor` makes what runs the containers, at most `slots` Pods at once (None: no limit). `random` gives numbers in
+    [0, 1): names and uids come from it. `admission` sees every write. Without `recording` no Events are recorded.
     """
 
     def __init__(
         self,
-        api: ApiServer,
-        executor: Executor,
+        executor: Callable[[ApiServer], Executor],
         *,
         clock: Clock,
         random: Callable[[], float],
+        admission: Sequence[Admission] = (),
         recording: Recording | None = None,
         slots: int | None = None,
     ) -> None:
-        self.api = api
-        self.executor = executor
+        self.api = api = ApiServer(clock=clock, uid=partial(make_uid, random), admission=(assign_node, *admission))
+        self.executor = executor(api)
         self._clock = clock
         self._changed = threading.Event()  # set whenever a step may have something to do
         self._stopping = threading.Event()
         self._join: Callable[[], None] = lambda: None
-        api.serve_logs(executor)
-        api.on_write(self._changed.set)
-        executor.on_exit(self._changed.set)
+        api.serve_logs(self.executor)
+        api.store.on_write(self._changed.set)
+        self.executor.on_exit(self._changed.set)
         record = recording or (lambda client, component: NoEvents())
         jobs, garbage, node = (Client(api.as_user(user)) for user in (JOB_CONTROLLER, COLLECTOR, KUBELET))
         self.jobs = JobController(jobs, clock=clock, random=random, events=record(jobs, "job-controller"))
-        self.kubelet = Kubelet(node, executor, clock=clock, events=record(node, "kubelet"), slots=slots)
+        self.kubelet = Kubelet(node, self.executor, clock=clock, events=record(node, "kubelet"), slots=slots)
         self.collector = Collector(garbage, Served(api), clock=clock)
 
     @property
@@ -164,18 +166,25 @@ def on_this_machine(
     installed, ValueError for any other executor or a workdir with white space in it.
     """
     clock = SystemClock()
-    api = ApiServer(clock=clock, uid=lambda: str(uuid.uuid4()), admission=admission)
     root = workdir or Path(tempfile.mkdtemp(prefix="zenflow-"))
     launcher = _launcher(executor, environment)
-    host = HostExecutor(launcher, Client(api.as_user(KUBELET)), root.resolve(), clock, keep=workdir is not None)
+
+    def host(api: ApiServer) -> HostExecutor:
+        return HostExecutor(launcher, Client(api.as_user(KUBELET)), root.resolve(), clock, keep=workdir is not None)
+
     return LocalCluster(
-        api,
         host,
         clock=clock,
-        random=random.random,
+        random=random.SystemRandom().random,
+        admission=admission,
         recording=lambda client, component: EventRecorder(client, clock, component=component),
         slots=slots or SLOTS_PER_CORE * (os.cpu_count() or 1),
     )
+
+
+def make_uid(random: Callable[[], float]) -> str:
+    """A version 4 UUID from numbers in [0, 1)."""
+    return str(uuid.UUID(bytes=bytes(int(random() * 256) for _ in range(16)), version=4))
 
 
 def _launcher(executor: str, environment: Mapping[str, str]) -> Launcher:

@@ -49,13 +49,13 @@ class Plan:
 
 def plan(job: Job, census: Census, now: datetime) -> Plan:
     """Decide for a Job that is not finished. The verdict, once in the conditions, is never taken back."""
-    job = replace(job, status=_started(job, now))
+    # Resuming first: the time before it must not count against the deadline.
+    job, events = _resumed(replace(job, status=_started(job, now)), now)
     verdict = _standing_verdict(job) or _failure(job, census, now) or _success(job, census, now)
     if verdict is not None:
         return _finish(job, census, verdict, now)
     if job.spec.suspend:
         return _suspend(job, census, now)
-    job, events = _resumed(job, now)
     return dataclasses.replace(_scale(job, census, now), events=events)
 
 
@@ -147,7 +147,7 @@ def _suspend(job: Job, census: Census, now: datetime) -> Plan:
 
 def _resumed(job: Job, now: datetime) -> tuple[Job, tuple[JobEvent, ...]]:
     """The Job with its Suspended condition lifted; its start time counts from here, so does its deadline."""
-    if job.condition("Suspended") is None:
+    if job.spec.suspend or job.condition("Suspended") is None:
         return job, ()
     conditions, _ = _with_suspended(job.status.conditions, "False", "JobResumed", "Job resumed", now)
     status = replace(job.status, conditions=conditions, start_time=now)

@@ -1,6 +1,6 @@
 """The kubelet of the local cluster: Pods become runs of an Executor, their ends become Pod statuses.
 
-There is one node, this machine, so the scheduler is here too: a Pod is taken on when fewer than `slots` run.
+There is one node, this machine. A Pod is taken on when fewer than `slots` run; until then it is Pending.
 The rules for one Pod are in `local.podworker`; here are the watch, the slots and the writing.
 Probes, lifecycle hooks, resources and security contexts are not known: a running container counts as ready.
 """
@@ -14,6 +14,7 @@ from zenflow.local.executor import Executor, Exit
 from zenflow.local.mirror import Mirror
 from zenflow.local.podworker import PodWorker
 from zenflow.local.recorder import NoEvents, Recorder, reference
+from zenflow.local.scheduling import NODE_NAME
 from zenflow.local.wire import patch_of
 from zenflow.local.worker import Worker
 from zenflow.local.workloads import PODS, Pod
@@ -22,8 +23,6 @@ from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import NotFound
 from zenflow.runtime.informer import Informer
-
-NODE_NAME = "local"
 
 
 class Kubelet:

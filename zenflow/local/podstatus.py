@@ -131,7 +131,6 @@ def build(view: PodView, now: datetime) -> dict[str, Any]:
         "hostIP": LOCAL_ADDRESS,
         "podIP": LOCAL_ADDRESS,
         "startTime": view.started_at,
-        "qosClass": "BestEffort",
         "conditions": _conditions(view, current, now),
         "initContainerStatuses": [_container(r) for r in view.of(Role.INIT, Role.SIDECAR)] or None,
         "containerStatuses": [_container(r) for r in view.of(Role.MAIN)],
