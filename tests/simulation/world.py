@@ -1,0 +1,124 @@
+"""A whole cluster, a replica of the controller and the passing of time, in one thread and from one seed.
+
+The controller is the real composition (`controller.app.build`), the cluster the embedded one with scripted
+containers. Nothing waits: when no actor has anything to do, the clock goes to the next moment at which one has.
+"""
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+
+from tests.simulation.faults import Crash, FaultyTransport, Plan
+from tests.simulation.invariants import Historian
+from tests.support.clock import VirtualClock
+from zenflow.api import crd
+from zenflow.controller.app import App, World, build
+from zenflow.controller.objects import JOBFLOWS
+from zenflow.controller.settings import LeaderElection, Settings
+from zenflow.local.cluster import LocalCluster
+from zenflow.local.script import Script, ScriptExecutor
+from zenflow.runtime.client import Client, Resource
+from zenflow.runtime.reflector import IDLE
+
+CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
+SETTINGS = Settings(leader_election=LeaderElection(enabled=False), metrics_port=0)
+# A simulated crash is no news to whoever reads the test report.
+_QUIET = structlog.wrap_logger(structlog.PrintLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
+
+
+class Replica:
+    """One process of the controller, which a plan may kill at any of its requests and which then starts anew.
+
+    `lag`: its caches are read at random moments up to so many seconds apart.
+    """
+
+    def __init__(self, transport: FaultyTransport, clock: VirtualClock, rng: random.Random, lag: float) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._rng = rng
+        self._lag = lag
+        self.crashes = 0
+        self._start()
+
+    def _start(self) -> None:
+        world = World(client=Client(self._transport), clock=self._clock, random=self._rng.random, log=_QUIET)
+        self.app: App = build(SETTINGS, world)
+        self._resting = [self._clock.monotonic()] * len(self.app.reflectors)
+
+    def step(self) -> bool:
+        """Read each cache that is due, then reconcile one key. A crash loses everything but what the cluster holds."""
+        try:
+            return self._read() | (self.app.has_synced and self.app.loop.step(0.0))
+        except Crash:
+            self.crashes += 1
+            self._start()
+            return True
+
+    def _read(self) -> bool:
+        busy = False
+        for index, reflector in enumerate(self.app.reflectors):
+            if self._resting[index] > self._clock.monotonic():
+                continue
+            wait = reflector.step()
+            busy |= wait == 0
+            pause = wait if wait > IDLE else self._rng.random() * self._lag * reflector.informer.has_synced
+            self._resting[index] = self._clock.monotonic() + pause
+        return busy
+
+    def next_due(self) -> float | None:
+        """When it has something to do although nothing changes."""
+        times = [self.app.queue.next_due(), *(t for t in self._resting if t > self._clock.monotonic())]
+        return min((time for time in times if time is not None), default=None)
+
+
+class Simulation:
+    """One run: flows in, their world driven until they have all ended."""
+
+    def __init__(self, script: Callable[[VirtualClock], Script], *, seed: int = 0, plan: Plan | None = None) -> None:
+        self.plan = plan or Plan()
+        self.clock = VirtualClock()
+        self._rng = random.Random(seed)
+        executor = ScriptExecutor(script(self.clock), self.clock)
+        self._cluster = LocalCluster(lambda api: executor, clock=self.clock, random=self._rng.random)
+        api = self._cluster.api
+        self._user = Client(api.as_user("user"))
+        self._user.create(CRDS, json.dumps(crd.build()).encode())
+        self.history = Historian(api)
+        self.transport = FaultyTransport(api.as_user("controller"), self.plan, self.history.observe)
+        self.replica = Replica(self.transport, self.clock, self._rng, self.plan.lag)
+
+    def submit(self, name: str, steps: Sequence[dict[str, Any]], **spec: Any) -> None:
+        """Create a flow."""
+        body = {
+            "apiVersion": JOBFLOWS.api_version,
+            "kind": JOBFLOWS.kind,
+            "metadata": {"name": name},
+            "spec": {"steps": list(steps), **spec},
+        }
+        self._user.create(JOBFLOWS, json.dumps(body).encode(), "default")
+
+    def run(self, rounds: int = 20_000) -> dict[str, Any]:
+        """Drive all actors until every flow has ended and nothing is left to do; the end state.
+
+        AssertionError where the flows still stand after so many rounds, or wait for a timer that nobody has set.
+        """
+        for _ in range(rounds):
+            actors: list[Callable[[], bool]] = [self._cluster.step, self.replica.step]
+            self._rng.shuffle(actors)
+            did_something = [actor() for actor in actors]  # each of them gets its turn
+            self.history.observe()
+            if any(did_something):
+                continue
+            if self.history.all_ended():
+                return self.history.end_state()
+            self._pass_time()
+        raise AssertionError(f"flows still stand after {rounds} rounds: {self.history.end_state()}")
+
+    def _pass_time(self) -> None:
+        times = (self._cluster.next_due(), self.replica.next_due())
+        due = min((time for time in times if time is not None), default=None)
+        assert due is not None, f"nobody will ever do anything again: {self.history.end_state()}"
+        self.clock.advance(max(due - self.clock.monotonic(), 0.001))
