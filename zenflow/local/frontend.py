@@ -13,7 +13,7 @@ import msgspec
 from zenflow.local import discovery, routes, tables
 from zenflow.local.accept import Form, form_of
 from zenflow.local.apiserver import ApiServer, refused
-from zenflow.local.openapi import OpenApi
+from zenflow.local.openapi import EMPTY_V2, PATH_V2, OpenApi
 from zenflow.local.registry import ResourceType
 from zenflow.local.streams import LocalStream
 from zenflow.runtime.clock import Clock
@@ -23,6 +23,7 @@ from zenflow.runtime.transport import JSON, Request, Response
 HEALTH = ("/healthz", "/livez", "/readyz")
 _OBJECT_EVENTS = ("ADDED", "MODIFIED", "DELETED", "BOOKMARK")
 _AGGREGATED = f"{JSON};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
 Shape = Callable[[bytes], bytes]
 
@@ -37,6 +38,8 @@ class Frontend:
 
     def send(self, request: Request, user: str) -> Response:
         """Answer one request; refusals are answers too."""
+        if request.path == PATH_V2:
+            return Response(200, EMPTY_V2, {"content-type": _OPENAPI_V2})
         form = form_of(request.accept)
         if form is None:
             return refused(_not_acceptable())

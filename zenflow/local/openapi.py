@@ -1,7 +1,7 @@
 """OpenAPI v3: the fields of every resource, as `kubectl explain` and `kubectl apply` read them.
 
-One document per group and version and an index of them (`/openapi/v3`). Version 2 is not served: kubectl asks for it
-only where there is no version 3. Pure, apart from keeping documents until the registry changes.
+One document per group and version and an index of them (`/openapi/v3`). Pure, apart from keeping documents until the
+registry changes.
 """
 
 import hashlib
@@ -17,6 +17,12 @@ from zenflow.runtime.transport import APPLY_PATCH, JSON, JSON_PATCH, MERGE_PATCH
 Schema = dict[str, Any]
 
 PREFIX = "/openapi/v3"
+PATH_V2 = "/openapi/v2"
+EMPTY_V2 = b"\n\x032.0"
+"""A version 2 document, in protobuf, that says nothing but `swagger: "2.0"`.
+
+kubectl asks for it only when it is to apply a kind that is not served; finding nothing, it says so.
+"""
 _COMPONENTS = "#/components/schemas/"
 _OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _TYPE_META = {
