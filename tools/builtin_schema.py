@@ -14,9 +14,18 @@ from collections.abc import Iterator
 from typing import Any
 
 ROOTS = {
-    "api/v1": (
-        "Namespace Node Pod ConfigMap Secret PersistentVolumeClaim PersistentVolume Service ServiceAccount Event"
-    ).split(),
+    "api/v1": [
+        "Namespace",
+        "Node",
+        "Pod",
+        "ConfigMap",
+        "Secret",
+        "PersistentVolumeClaim",
+        "PersistentVolume",
+        "Service",
+        "ServiceAccount",
+        "Event",
+    ],
     "apis/batch/v1": ["Job"],
     "apis/coordination.k8s.io/v1": ["Lease"],
     "apis/events.k8s.io/v1": ["Event"],

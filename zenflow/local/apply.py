@@ -1,7 +1,8 @@
-"""Server-side apply, small: an apply always wins, as if `force=true` were given.
+"""Server-side apply, small: who applied what is remembered beside the object, not in managedFields.
 
-What a manager applied before and leaves out now is taken away, unless another manager applied it too. There are no
-conflicts and no managedFields; who applied what is remembered beside the object. See docs/local-cluster.md.
+What a manager applied before and leaves out now is taken away, unless another manager applied it too. A value that
+another manager applied and that still stands is a conflict, unless forced. Managers that update instead of applying
+own nothing here: see docs/local-cluster.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,13 +11,16 @@ from typing import Any
 from zenflow.local import bodies, decoding, field_errors, refusals
 from zenflow.local.builtin_schema import Node, node_of, object_meta
 from zenflow.local.core import Call, Core
+from zenflow.local.field_errors import shown
 from zenflow.local.kinds.strategy import Object
 from zenflow.local.options import WriteOptions
 from zenflow.local.representation import to_served
 from zenflow.local.store import Entry
 from zenflow.local.structural import Schema
 from zenflow.local.writing import Outcome, check_namespace, store_new, store_update
+from zenflow.runtime.errors import Cause, Conflict
 
+_IDENTITY = frozenset(("apiVersion", "kind"))
 Typed = Node | Schema | None
 """The type of a value: built-in, custom, or unknown (then lists are atomic)."""
 
@@ -46,8 +50,11 @@ def _create(core: Core, call: Call, options: WriteOptions, applied: Object) -> O
 
 def _merge(core: Core, call: Call, options: WriteOptions, applied: Object, existing: Entry) -> Outcome:
     uid = existing.decoded["metadata"]["uid"]
-    others = [config for owner, config in core.applied.items() if owner[0] == uid and owner[1] != options.field_manager]
+    owners = {owner[1]: config for owner, config in core.applied.items() if owner[0] == uid}
+    others = [config for manager, config in owners.items() if manager != options.field_manager]
     root = _root(core, call)
+    if not options.force:
+        _refuse_conflicts(root, existing.decoded, applied, owners, options.field_manager)
     live = to_served(call.type, existing.copy())
     previous = core.applied.get((uid, options.field_manager))
     if previous is not None:
@@ -57,6 +64,47 @@ def _merge(core: Core, call: Call, options: WriteOptions, applied: Object, exist
     body = store_update(core, call, existing, new, options)
     _remember(core, call, options, applied)
     return Outcome(200, body)
+
+
+def _refuse_conflicts(
+    root: Typed, live: Mapping[str, Any], applied: Object, owners: Mapping[str, Any], manager: str
+) -> None:
+    causes = [
+        Cause("FieldManagerConflict", f"conflict with {shown(owner)}", path)
+        for owner, config in owners.items()
+        if owner != manager
+        for path in _conflicts(root, (live, applied, config), "")
+    ]
+    if causes:
+        listed = "\n".join(f"- {cause.message}: {cause.field}" for cause in causes)
+        told = f" conflict: {causes[0].message}: {causes[0].field}" if len(causes) == 1 else f" conflicts:\n{listed}"
+        raise Conflict(409, "Conflict", f"Apply failed with {len(causes)}{told}", causes=causes)
+
+
+def _conflicts(type_: Typed, values: tuple[Any, Any, Any], path: str) -> list[str]:
+    """The paths where the applied value differs from what the other manager applied and what is still there."""
+    live, applied, theirs = values
+    if isinstance(applied, dict) and isinstance(theirs, dict) and isinstance(live, dict):
+        found = []
+        for name in applied.keys() & theirs.keys() & live.keys() - _IDENTITY:
+            below = (live[name], applied[name], theirs[name])
+            found += _conflicts(_child(type_, name), below, f"{path}.{name}")
+        return sorted(found)
+    if isinstance(applied, list) and isinstance(theirs, list) and type_ is not None and type_.list_type != "atomic":
+        return _item_conflicts(type_, values, path) if type_.list_type == "map" else []
+    return [path] if applied != theirs and theirs == live else []
+
+
+def _item_conflicts(type_: Node | Schema, values: tuple[Any, Any, Any], path: str) -> list[str]:
+    live, applied, theirs = values
+    found = []
+    for item in applied:
+        at, other = _find(type_, live, item), _find(type_, theirs, item)
+        if at is not None and other is not None:
+            keys = {key: item[key] for key in type_.list_keys if key in item}
+            below = (live[at], item, theirs[other])
+            found += _conflicts(type_.items, below, f"{path}[{','.join(f'{k}={shown(v)}' for k, v in keys.items())}]")
+    return found
 
 
 def _remember(core: Core, call: Call, options: WriteOptions, applied: Object) -> None:

@@ -8,7 +8,7 @@ from zenflow.local.field_errors import shown
 from zenflow.local.kinds.strategy import Object
 from zenflow.local.options import WriteOptions
 from zenflow.local.representation import arranged, to_stored
-from zenflow.runtime.errors import Cause
+from zenflow.runtime.errors import BadRequest, Cause
 
 
 def decoded(core: Core, call: Call, options: WriteOptions) -> Object:
@@ -34,6 +34,8 @@ def patched(core: Core, call: Call, options: WriteOptions, value: Any) -> Object
     unknown: list[str] = []
     try:
         stored = _stored(core, call, decoding.as_kind(call.type, value), unknown)
+    except BadRequest as wrong:
+        raise _bad_patch(text, wrong.message) from None
     except decoding.WrongType as wrong:
         raise _bad_patch(text, str(wrong)) from None
     complaints = _complaints([], unknown)

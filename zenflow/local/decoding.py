@@ -18,11 +18,14 @@ import yaml
 
 from zenflow.local import refusals
 from zenflow.local.builtin_schema import Node, node_of, object_meta
+from zenflow.local.json_errors import explain
 from zenflow.local.registry import ResourceType
 from zenflow.runtime.errors import BadRequest, Cause
 
 BODY_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 _QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkKMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
+_EXACT_INTEGERS = 2**53
+"""Up to here a float names one integer."""
 _INTEGER_LIMITS = {"int32": 2**31, "int64": 2**63}
 
 
@@ -42,9 +45,29 @@ def parse_body(body: bytes, content_type: str) -> Any:
 def parse_json(body: bytes) -> Any:
     """Raises 400."""
     try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        return decode_json(body)
+    except NotJson as wrong:
         raise refusals.bad_request(f"couldn't get version/kind; json parse error: {wrong}") from None
+
+
+class NotJson(Exception):
+    """A body that can't be read; the message says why."""
+
+
+def decode_json(body: bytes) -> Any:
+    """The value; whole numbers are integers however they are written. Raises NotJson."""
+    try:
+        return _DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise NotJson(explain(body)) from None
+
+
+def _number(text: str) -> int | float:
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < _EXACT_INTEGERS else value
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_number)
 
 
 def parse_yaml(body: bytes) -> Any:
@@ -266,17 +289,28 @@ def _json_type(value: Any) -> str:
             return "object"
 
 
+class _Fields(dict[str, Any]):
+    """An object of a JSON text, with the names that it gives more than once."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        names = [name for name, _ in pairs] if len(pairs) > len(self) else []
+        self.repeated = [name for name in self if names.count(name) > 1]
+
+
 def duplicate_fields(body: bytes) -> list[str]:
-    """The fields that a JSON body gives twice. Looked for only where the client asks for strictness."""
-    found: list[str] = []
-
-    def check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        found.extend(name for name in dict.fromkeys(names) if names.count(name) > 1)
-        return dict(pairs)
-
+    """The paths of fields that a JSON body gives twice. Looked for only where the client asks for strictness."""
     try:
-        json.loads(body, object_pairs_hook=check)
-    except ValueError:
+        return _duplicates(json.loads(body, object_pairs_hook=_Fields), "")
+    except (ValueError, RecursionError):
         return []
-    return found
+
+
+def _duplicates(value: Any, path: str) -> list[str]:
+    if isinstance(value, list):
+        return [found for index, item in enumerate(value) for found in _duplicates(item, f"{path}[{index}]")]
+    if not isinstance(value, _Fields):
+        return []
+    at = f"{path}." if path else ""
+    inner = [found for name, item in value.items() for found in _duplicates(item, f"{at}{name}")]
+    return [f"{at}{name}" for name in value.repeated] + inner

@@ -77,9 +77,10 @@ def _delete(core: Core, call: Call, target: Target, old: Entry, options: DeleteO
     _begin(core, target.type, new, old.decoded, options)
     if not is_finished(new["metadata"]):
         return _store(core, target.type, old, new, options)
+    graceful = target.type is PODS
     if not options.dry_run:
-        aftermath.remove(core, target.type, old.key, new)
-    return Entry(old.key, old.version, new) if target.type is PODS else None
+        aftermath.remove(core, target.type, old.key, new if graceful else None)
+    return Entry(old.key, old.version, new) if graceful else None
 
 
 def _check_preconditions(target: Target, meta: Frozen, options: DeleteOptions) -> None:

@@ -14,6 +14,7 @@ _RENAMED = (
     ("deprecatedLastTimestamp", "lastTimestamp"),
     ("deprecatedCount", "count"),
 )
+_SHOWN_EMPTY_IN_CORE = ("reportingComponent", "reportingInstance")
 _TO_CORE = dict(_RENAMED)
 _FROM_CORE = {core: new for new, core in _RENAMED}
 
@@ -31,5 +32,9 @@ def to_core(event: dict[str, Any]) -> dict[str, Any]:
 
 def from_core(event: dict[str, Any]) -> dict[str, Any]:
     """The stored event in events.k8s.io/v1."""
-    renamed = {_FROM_CORE.get(key, key): value for key, value in event.items()}
+    renamed = {
+        _FROM_CORE.get(key, key): value
+        for key, value in event.items()
+        if value != "" or key not in _SHOWN_EMPTY_IN_CORE
+    }
     return renamed | {"apiVersion": "events.k8s.io/v1"}

@@ -26,7 +26,9 @@ class _Unfit(Exception):
 def apply_operations(document: Any, operations: Any) -> Any:
     """The document (which may be changed) after all operations. Raises 400 (no patch) or 422 (does not fit)."""
     if not isinstance(operations, list) or not all(isinstance(operation, dict) for operation in operations):
-        raise refusals.bad_request("error decoding patch: json: cannot unmarshal into Go value of type []jsonPatchOp")
+        raise refusals.bad_request(
+            "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
+        )
     try:
         for operation in operations:
             document = _apply(document, operation)

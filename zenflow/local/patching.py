@@ -1,7 +1,5 @@
 """PATCH: the four kinds of patch, each applied to the object as it is now and then written as an update."""
 
-import msgspec
-
 from zenflow.local import apply, bodies, decoding, patches, refusals, strategic
 from zenflow.local.builtin_schema import node_of
 from zenflow.local.core import Call, Core
@@ -32,9 +30,9 @@ def patch(core: Core, call: Call) -> Outcome:
 
 def _patched(call: Call, kind: str, target: Object) -> object:
     try:
-        value = msgspec.json.decode(call.request.body)
-    except msgspec.DecodeError as wrong:
-        raise refusals.bad_request(f"error decoding patch: {wrong}") from None
+        value = decoding.decode_json(call.request.body)
+    except decoding.NotJson:
+        raise refusals.bad_request("invalid JSON patch") from None
     if kind == JSON_PATCH:
         return patches.apply_operations(target, value)
     if not isinstance(value, dict):

@@ -12,7 +12,7 @@ from zenflow.runtime import errors
 from zenflow.runtime.errors import ApiError, Cause
 
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
-_EMPTY_DETAILS = (404, 405)
+_EMPTY_DETAILS = (404, 405, 422)
 
 
 def status_of(error: ApiError) -> dict[str, Any]:

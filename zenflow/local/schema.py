@@ -53,16 +53,19 @@ def _validate(schema: Schema, value: Any, old: Any, at: tuple[str, str], problem
     if wrong_type is not None:
         problems.append(wrong_type)
         return
-    for check in schema.checks:
-        problem = check(value, *at)
-        if problem is not None:
-            problems.append(problem)
+    problems += _check_problems(schema, value, at)
     if isinstance(value, dict):
         _validate_object(schema, value, old, at, problems)
     elif isinstance(value, list):
         _validate_list(schema, value, old, at, problems)
     if schema.junctors:
         _validate_junctors(schema, value, at, problems)
+
+
+def _check_problems(schema: Schema, value: Any, at: tuple[str, str]) -> list[Cause]:
+    found = [problem for check in schema.checks if (problem := check(value, *at)) is not None]
+    too_long = [problem for problem in found if problem.reason == "FieldValueTooLong"]
+    return too_long or found
 
 
 def _type_problem(schema: Schema, value: Any, at: tuple[str, str]) -> Cause | None:
@@ -152,17 +155,18 @@ def _key(schema: Schema, item: Any) -> Any:
 
 def _repeated(schema: Schema, value: list[Any], field: str) -> list[Cause]:
     problems: list[Cause] = []
-    seen = set()
+    seen: dict[Any, bool] = {}
     for index, item in enumerate(value):
         at = f"{field}[{index}]"
         if schema.list_type == "map" and not isinstance(item, dict):
             problems.append(field_errors.invalid(at, item, "must be an object for an array of list-type map"))
             continue
         key = _key(schema, item)
-        if key in seen:
+        if seen.get(key) is False:
             shown = {name: item.get(name) for name in schema.list_keys} if schema.list_type == "map" else item
             problems.append(field_errors.duplicate(at, shown))
-        seen.add(key)
+        # Told once, however often it is repeated.
+        seen[key] = key in seen
     return problems
 
 

@@ -178,7 +178,7 @@ def _format(name: str, schema: Mapping[str, Any]) -> Check | None:
     def check(value: Any, field: str, path: str) -> Cause | None:
         if accepts(value):
             return None
-        return field_errors.invalid(field, value, f'{path} in body must be of type {name}: "{value}"')
+        return field_errors.type_invalid(field, value, f'{path} in body must be of type {name}: "{value}"')
 
     return check
 

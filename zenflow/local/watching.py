@@ -13,6 +13,8 @@ from zenflow.runtime.errors import StreamEnded
 
 _BOOKMARK_EVERY = 60.0
 """Seconds between bookmarks on a quiet watch, as kube-apiserver has it."""
+_LAST_BOOKMARK_BEFORE_END = 2.0
+"""A watch that ends sends a last bookmark, unless it was shorter than this: also kube-apiserver's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Watch:
         self._type = type_
         self._selection = selection
         self._bookmarks = start.bookmarks
+        self._bookmark_at_end = start.timeout is not None and start.timeout > _LAST_BOOKMARK_BEFORE_END
         self._closed = False
         self._told_version = store.version
         self._after = start.version or 0
@@ -116,7 +119,8 @@ class Watch:
         now = self._clock.monotonic()
         ends = self._deadline is not None and now >= self._deadline
         self._closed = ends
-        if not self._bookmarks or not (ends or now - self._last_bookmark >= _BOOKMARK_EVERY):
+        due = now - self._last_bookmark >= _BOOKMARK_EVERY or (ends and self._bookmark_at_end)
+        if not due or not self._bookmarks or self._told_version < self._after:
             return []
         self._last_bookmark = now
         return [bookmark_line(self._type, self._told_version)]

@@ -115,8 +115,7 @@ def _check_name(target: Target, new: Object) -> None:
         )
     if namespace and namespace != target.namespace:
         raise refusals.bad_request(
-            f"the namespace of the object ({namespace}) does not match the namespace on the request "
-            f"({target.namespace})"
+            "the namespace of the provided object does not match the namespace sent on the request"
         )
 
 
@@ -172,7 +171,8 @@ def _store_update(core: Core, call: Call, old: Entry, new: Object, options: Writ
     if options.dry_run:
         return rendered(call.type, Entry(old.key, old.version, new))
     if is_finished(new["metadata"]):
-        return rendered(call.type, aftermath.remove(core, call.type, old.key, new))
+        aftermath.remove(core, call.type, old.key)
+        return rendered(call.type, Entry(old.key, old.version, new))
     entry = core.store.put(call.type.storage_name, old.key, new)
     aftermath.written(core, call.type, entry)
     return rendered(call.type, entry)

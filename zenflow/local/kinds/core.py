@@ -5,7 +5,7 @@ from typing import Any
 
 from zenflow.local import field_errors
 from zenflow.local.kinds.strategy import Frozen, Object, Strategy, restore, text_at
-from zenflow.local.name_formats import NameRule, config_key, namespace_name
+from zenflow.local.name_formats import NameRule, config_key, namespace_name, path_segment
 from zenflow.runtime.errors import Cause
 
 _MAX_CONFIG = 2**20
@@ -161,8 +161,9 @@ class Leases(Strategy):
 
 
 class Events(Strategy):
-    """Events of both groups; stored as core/v1."""
+    """Events; stored as core/v1, whichever group they come in by."""
 
+    name_rule: NameRule = staticmethod(path_segment)
     selectable = (
         "involvedObject.kind",
         "involvedObject.namespace",
@@ -203,10 +204,26 @@ class Events(Strategy):
         if not new.get("reason"):
             found.append(field_errors.required("reason"))
         if new.get("type") not in _LEGACY_EVENT_TYPES:
-            found.append(field_errors.invalid("type", new.get("type", ""), f"has invalid value: {new.get('type', '')}"))
+            found.append(_bad_event_type(new))
         return found
 
     def field_value(self, decoded: Frozen, path: str) -> str:
         if path == "source":
             return text_at(decoded, "source.component") or text_at(decoded, "reportingComponent")
         return super().field_value(decoded, path)
+
+
+class NewEvents(Events):
+    """events.k8s.io/v1, which wants to know more."""
+
+    def problems(self, new: Frozen) -> list[Cause]:
+        found = super().problems(new)
+        if new.get("eventTime") is None:
+            found.append(field_errors.required("eventTime"))
+            if new.get("type") not in _LEGACY_EVENT_TYPES:
+                found.append(_bad_event_type(new))
+        return found
+
+
+def _bad_event_type(new: Frozen) -> Cause:
+    return field_errors.invalid("type", new.get("type", ""), f"has invalid value: {new.get('type', '')}")

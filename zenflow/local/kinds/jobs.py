@@ -91,8 +91,16 @@ def _spec_problems(spec: Frozen) -> list[Cause]:
     with_policy = {**template["spec"], "restartPolicy": template["spec"].get("restartPolicy", "Always")}
     found += pod_spec.problems(with_policy, _TEMPLATE_SPEC)
     found += _restart_problems(with_policy["restartPolicy"], spec)
-    if not spec.get("selector"):
-        found.append(field_errors.required("spec.selector"))
+    return found + _selector_problems(spec)
+
+
+def _selector_problems(spec: Frozen) -> list[Cause]:
+    found = [] if spec.get("selector") else [field_errors.required("spec.selector")]
+    wanted = (spec.get("selector") or {}).get("matchLabels") or {}
+    labels = spec["template"].get("metadata", {}).get("labels")
+    if not wanted or not wanted.items() <= (labels or {}).items():
+        why = "`selector` does not match template `labels`"
+        found.append(field_errors.invalid("spec.template.metadata.labels", labels, why))
     return found
 
 
