@@ -27,8 +27,8 @@ from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import NotFound
 from zenflow.runtime.informer import Informer
 
-# How long a Pod that merely became ready waits for company before its Job is looked at, in seconds.
-READY_BATCH = 1.0
+# How long what is no end of a Pod and no change of a spec waits for company, in seconds.
+BATCH = 1.0
 
 
 class JobController:
@@ -67,7 +67,9 @@ class JobController:
 
     def _on_job(self, old: Job | None, new: Job | None) -> None:
         if new is not None:
-            self._worker.queue.add(new.metadata.key)
+            # Without a new generation only the status has changed, most likely by ourselves.
+            news = old is None or old.metadata.generation != new.metadata.generation
+            self._worker.queue.add_after(new.metadata.key, 0.0 if news else BATCH)
         elif old is not None:
             self._ended.pop(old.metadata.uid, None)
 
@@ -79,7 +81,7 @@ class JobController:
         if new is None:
             self._count(job, pod, gone=True)
         ended = new is None or pod.is_terminal or pod.is_terminating
-        self._worker.queue.add_after(job.metadata.key, self._batch_period if ended else READY_BATCH)
+        self._worker.queue.add_after(job.metadata.key, self._batch_period if ended else BATCH)
 
     def _owner_of(self, pod: Pod) -> Job | None:
         owner = next((o for o in pod.metadata.owner_references if o.controller and o.kind == JOBS.kind), None)
