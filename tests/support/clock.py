@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class VirtualClock:
-    """Both readings of `runtime.clock.Clock`, moved by `advance` alone. `jump` moves only the wall clock, as NTP may."""
+    """Both readings of `runtime.clock.Clock`, moved by `advance`; `jump` moves only the wall clock, as NTP may."""
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._now = start

@@ -52,7 +52,7 @@ class ScriptedStream:
 
 
 class ScriptedTransport:
-    """Answers requests in the order of the script, whatever they ask; tests look at `requests` only for what was sent."""
+    """Answers requests in the order of the script, whatever they ask, and keeps them in `requests`."""
 
     def __init__(self, *script: Response | ScriptedStream | RuntimeFault) -> None:
         self._script = deque(script)

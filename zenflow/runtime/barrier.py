@@ -38,6 +38,7 @@ class Barrier:
         with self._lock:
             if informer not in self._awaited:
                 self._awaited[informer] = []
+                self._seen[informer] = informer.version
                 informer.add_version_listener(lambda reached: self._reached(informer, reached))
             expected = self._expected.setdefault(key, {})
             if version > expected.get(informer, 0):
@@ -66,7 +67,7 @@ class Barrier:
 
     def _reached(self, informer: Informer[Any], version: int) -> None:
         with self._lock:
-            restored = version < self._seen.get(informer, 0)
+            restored = version < self._seen[informer]
             self._seen[informer] = version
             heap = self._awaited[informer]
             passed = []

@@ -5,14 +5,15 @@ Never talks to an API server and never waits.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from zenflow.runtime.cache import Cache, ObjectMeta, T
 from zenflow.runtime.client import Resource
-from zenflow.runtime.errors import Undecodable, from_status
+from zenflow.runtime.errors import Expired, Undecodable, from_status
 
+R = TypeVar("R")
 Handler = Callable[[T | None, T | None], None]
 
 
@@ -33,6 +34,7 @@ class _Versioned(msgspec.Struct, frozen=True):
 
 _decode_event = msgspec.json.Decoder(_Event).decode
 _decode_version = msgspec.json.Decoder(_Versioned).decode
+_decode_status = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Informer(Generic[T]):
@@ -59,15 +61,15 @@ class Informer(Generic[T]):
         self.label_selector = label_selector
         self.cache: Cache[T] = Cache(indexers or {})
         self.has_synced = False
-        self.resource_version = ""
+        self.version = 0  # resource_version as the number it is (KEP-5504)
         self._decode = decode
         self._handlers: list[Handler[T]] = []
         self._listeners: list[Callable[[int], None]] = []
 
     @property
-    def version(self) -> int:
-        """`resource_version` as the number it is (KEP-5504); 0 before the first list."""
-        return int(self.resource_version or 0)
+    def resource_version(self) -> str:
+        """The version to watch from: that of the last list, event or bookmark; "" before the first list."""
+        return str(self.version) if self.has_synced else ""
 
     def add_handler(self, handler: Handler[T]) -> None:
         """Call `handler(old, new)` after the cache changed; None stands for "not there".
@@ -88,8 +90,9 @@ class Informer(Generic[T]):
             raise Undecodable(f"{self.resource.plural}: {error}") from error
 
     def replace(self, items: Iterable[T], resource_version: str) -> None:
-        """Make the cache equal to a consistent list taken at `resource_version`."""
-        restored = int(resource_version or 0) < self.version
+        """Make the cache equal to a consistent list taken at `resource_version` (`Undecodable` if it is none)."""
+        version = self._number(resource_version)
+        restored = version < self.version
         listed = {item.metadata.key: item for item in items}
         for key in self.cache.all_keys():
             if key not in listed:
@@ -97,33 +100,46 @@ class Informer(Generic[T]):
         for item in listed.values():
             self._put(item, trusted=restored)
         self.has_synced = True
-        self._advance(resource_version)
+        self._advance(version)
 
     def feed(self, line: bytes) -> None:
         """Take one line of a watch.
 
         Raises `errors.Expired` (or another `ApiError`) for an ERROR event, and `Undecodable` for an
-        object of another shape, after which the versions have advanced all the same.
+        object of another shape, after which the version has advanced all the same. A bookmark older than what
+        was seen is an `Expired` too: an API server whose etcd was restored needs a new list.
         """
-        try:
-            event = _decode_event(line)
-        except msgspec.DecodeError as error:
-            raise Undecodable(f"{self.resource.plural}: a watch line is no event: {error}") from error
+        event = self._read(_decode_event, line)
         if event.type == "ERROR":
-            raise from_status(msgspec.json.decode(event.object))
+            raise from_status(self._read(_decode_status, event.object))
         if event.type == "BOOKMARK":
-            self._advance(_decode_version(event.object).metadata.resource_version)
+            self._feed_bookmark(self._version_of(event.object))
             return
         try:
             item = self.decode(event.object)
+            version = self._number(item.metadata.resource_version)
         except Undecodable:
-            self._advance(_decode_version(event.object).metadata.resource_version)
+            self._advance(max(self.version, self._version_of(event.object)))
             raise
-        if event.type == "DELETED":
-            self._remove_if_current(item)
-        else:
+        if version >= self.version:
+            self._feed_change(event.type, item)
+            self._advance(version)
+
+    def _feed_bookmark(self, version: int) -> None:
+        if version < self.version:
+            raise Expired(
+                410, "Expired", f"a bookmark at {version} after {self.version}: the server's past has changed"
+            )
+        self._advance(version)
+
+    def _feed_change(self, type_: str, item: T) -> None:
+        if type_ != "DELETED":
             self._put(item, trusted=False)
-        self._advance(item.metadata.resource_version)
+            return
+        cached = self.cache.get(item.metadata.key)
+        if cached is not None and cached.metadata.uid == item.metadata.uid:
+            # Handlers get the last state, which says how the object ended, not the one before it.
+            self._remove(item)
 
     def _put(self, new: T, *, trusted: bool) -> None:
         old = self.cache.get(new.metadata.key)
@@ -137,12 +153,6 @@ class Informer(Generic[T]):
         if old is None or not is_same(old, new):
             self._notify(old, new)
 
-    def _remove_if_current(self, last: T) -> None:
-        cached = self.cache.get(last.metadata.key)
-        if cached is not None and cached.metadata.uid == last.metadata.uid:
-            # The final state goes through the cache first, so that handlers see how the object ended.
-            self._remove(last)
-
     def _remove(self, old: T | None) -> None:
         if old is not None:
             self.cache.remove(old.metadata.key)
@@ -152,10 +162,24 @@ class Informer(Generic[T]):
         for handler in self._handlers:
             handler(old, new)
 
-    def _advance(self, resource_version: str) -> None:
-        self.resource_version = resource_version
+    def _advance(self, version: int) -> None:
+        self.version = version
         for listener in self._listeners:
-            listener(self.version)
+            listener(version)
+
+    def _version_of(self, raw: msgspec.Raw) -> int:
+        return self._number(self._read(_decode_version, raw).metadata.resource_version)
+
+    def _number(self, resource_version: str) -> int:
+        if not resource_version.isdecimal():
+            raise Undecodable(f"{self.resource.plural}: {resource_version!r} is no resourceVersion")
+        return int(resource_version)
+
+    def _read(self, decode: Callable[[bytes | msgspec.Raw], R], raw: bytes | msgspec.Raw) -> R:
+        try:
+            return decode(raw)
+        except msgspec.DecodeError as error:
+            raise Undecodable(f"{self.resource.plural}: not a watch event: {error}") from error
 
 
 def is_same(old: Any, new: Any) -> bool:

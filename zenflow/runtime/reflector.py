@@ -139,9 +139,9 @@ class Reflector(Generic[T]):
 
     def _finish_list(self) -> None:
         listed, self._listed, self._pages = self._listed, [], None
+        self.informer.replace(listed, self._listed_version)
         self._must_list = False
         self._silences = 0
-        self.informer.replace(listed, self._listed_version)
 
     def _open_watch(self) -> float:
         informer = self.informer

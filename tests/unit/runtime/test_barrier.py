@@ -1,0 +1,133 @@
+"""A key waits for our own writes to come back."""
+
+import pytest
+
+from tests.support.things import Thing, key, thing, things_informer
+from tests.support.transport import event
+from zenflow.runtime.barrier import Barrier
+from zenflow.runtime.informer import Informer
+
+A, B = key("a"), key("b")
+
+
+def synced(version: int = 10) -> Informer[Thing]:
+    informer = things_informer()
+    informer.replace([], str(version))
+    return informer
+
+
+def bookmark(version: int) -> bytes:
+    return event("BOOKMARK", thing("", version))
+
+
+@pytest.fixture
+def informer() -> Informer[Thing]:
+    return synced()
+
+
+@pytest.fixture
+def woken(barrier: Barrier) -> list[str]:
+    """The keys that were woken, in order."""
+    names: list[str] = []
+    barrier.on_ready(lambda item: names.append(item.name))
+    return names
+
+
+@pytest.fixture
+def barrier() -> Barrier:
+    return Barrier()
+
+
+def test_a_key_of_which_nothing_is_expected_is_ready(barrier: Barrier) -> None:
+    """The usual case."""
+    assert barrier.is_ready(A)
+
+
+@pytest.mark.parametrize(("written", "ready"), [("9", True), ("10", True), ("11", False), ("100", False)])
+def test_versions_compare_as_numbers(barrier: Barrier, informer: Informer[Thing], written: str, ready: bool) -> None:
+    """Seen at 10: "9" is smaller although it sorts after, "100" is greater (KEP-5504)."""
+    barrier.expect(A, informer, written)
+    assert barrier.is_ready(A) is ready
+
+
+def test_only_the_key_that_wrote_waits(barrier: Barrier, informer: Informer[Thing]) -> None:
+    """Others were not touched."""
+    barrier.expect(A, informer, "11")
+    assert barrier.is_ready(B)
+
+
+def test_all_informers_must_have_caught_up(barrier: Barrier) -> None:
+    """A reconcile may write objects of several types."""
+    jobs, flows = synced(), synced()
+    barrier.expect(A, jobs, "11")
+    barrier.expect(A, flows, "12")
+    jobs.feed(bookmark(11))
+    assert not barrier.is_ready(A)
+    flows.feed(bookmark(12))
+    assert barrier.is_ready(A)
+
+
+def test_the_highest_of_several_writes_counts(barrier: Barrier, informer: Informer[Thing]) -> None:
+    """In whatever order they are told: creations run in parallel."""
+    for version in ("13", "11", "12"):
+        barrier.expect(A, informer, version)
+    informer.feed(bookmark(12))
+    assert not barrier.is_ready(A)
+    informer.feed(bookmark(13))
+    assert barrier.is_ready(A)
+
+
+def test_a_refused_key_is_woken_once_when_it_becomes_ready(
+    barrier: Barrier, informer: Informer[Thing], woken: list[str]
+) -> None:
+    """By the event that fills the cache, even one that changes nothing a handler would tell."""
+    barrier.expect(A, informer, "11")
+    barrier.expect(A, informer, "13")
+    barrier.is_ready(A)
+    informer.feed(bookmark(11))
+    assert woken == []
+    informer.feed(bookmark(13))
+    informer.feed(bookmark(14))
+    assert woken == ["a"]
+
+
+def test_a_key_that_nobody_asked_for_is_not_woken(
+    barrier: Barrier, informer: Informer[Thing], woken: list[str]
+) -> None:
+    """It would be a reconcile for nothing."""
+    barrier.expect(A, informer, "11")
+    informer.feed(bookmark(11))
+    assert woken == []
+
+
+def test_a_key_that_is_gone_is_neither_held_nor_woken(
+    barrier: Barrier, informer: Informer[Thing], woken: list[str]
+) -> None:
+    """And one of the same name that comes later starts free."""
+    barrier.expect(A, informer, "11")
+    barrier.is_ready(A)
+    barrier.forget(A)
+    assert barrier.is_ready(A)
+    informer.feed(bookmark(11))
+    assert woken == []
+
+
+def test_a_list_lets_keys_through_as_a_watch_does(
+    barrier: Barrier, informer: Informer[Thing], woken: list[str]
+) -> None:
+    """After a 410 the write is seen in the list."""
+    barrier.expect(A, informer, "11")
+    barrier.is_ready(A)
+    informer.replace([], "40")
+    assert woken == ["a"]
+
+
+def test_nobody_waits_for_what_a_restored_etcd_has_forgotten(
+    barrier: Barrier, informer: Informer[Thing], woken: list[str]
+) -> None:
+    """The version will not come back: everyone is let through to look at what there is."""
+    barrier.expect(A, informer, "12")
+    barrier.is_ready(A)
+    informer.replace([], "5")
+    assert woken == ["a"]
+    assert barrier.is_ready(A)
