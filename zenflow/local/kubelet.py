@@ -5,7 +5,6 @@ The rules for one Pod are in `local.podworker`; here are the watch, the slots an
 Probes, lifecycle hooks, resources and security contexts are not known: a running container counts as ready.
 """
 
-from collections import deque
 from functools import partial
 
 import msgspec
@@ -44,7 +43,7 @@ class Kubelet:
         self._slots = slots
         self._workers: dict[str, PodWorker] = {}  # by Pod uid; each holds a slot
         self._published: dict[str, bytes] = {}  # by Pod uid: the status last written
-        self._waiting: deque[Key] = deque()  # Pods without a slot, oldest first
+        self._waiting: dict[Key, None] = {}  # Pods without a slot, oldest first
         self._pods: Informer[Pod] = Informer(PODS, msgspec.json.Decoder(Pod).decode)
         self._pods.add_handler(self._on_pod)
         self._worker = Worker("kubelet", (Mirror(client, self._pods),), self._sync, clock)
@@ -78,6 +77,14 @@ class Kubelet:
 
     def _sync(self, key: Key) -> None:
         pod = self._pods.cache.get(key)
+        if pod is None or pod.metadata.deletion_timestamp is not None:
+            self._waiting.pop(key, None)
+        try:
+            self._look_at(key, pod)
+        finally:
+            self._offer_slot()
+
+    def _look_at(self, key: Key, pod: Pod | None) -> None:
         # Under one name there may be a Pod that still runs although its object is gone, and its successor.
         for left in [w for w in self._workers.values() if w.pod.metadata.key == key and not _is(pod, w.pod)]:
             self._wind_up(left)
@@ -94,10 +101,10 @@ class Kubelet:
     def _take_on(self, pod: Pod) -> PodWorker | None:
         """Give the Pod a slot, or put it in the queue for one."""
         key = pod.metadata.key
-        if self._slots is not None and len(self._workers) >= self._slots:
-            if key not in self._waiting:
-                self._waiting.append(key)
+        if not self._has_slot():
+            self._waiting.setdefault(key)
             return None
+        self._waiting.pop(key, None)
         about = reference(PODS, pod.metadata)
         self._events.record(about, "Normal", "Scheduled", f"Successfully assigned {key} to {NODE_NAME}")
         worker = PodWorker(pod, self._executor, self._clock.now(), partial(self._events.record, about))
@@ -134,11 +141,17 @@ class Kubelet:
         self._published[meta.uid] = body
 
     def _release(self, worker: PodWorker) -> None:
-        """The Pod needs its slot no more: the oldest that waits for one is next."""
+        """The Pod needs its slot no more."""
         self._workers.pop(worker.pod.metadata.uid, None)
         self._published.pop(worker.pod.metadata.uid, None)
-        if self._waiting:
-            self._worker.queue.add(self._waiting.popleft())
+
+    def _has_slot(self) -> bool:
+        return self._slots is None or len(self._workers) < self._slots
+
+    def _offer_slot(self) -> None:
+        """Have the Pod that has waited longest looked at, if it could start now."""
+        if self._waiting and self._has_slot():
+            self._worker.queue.add(next(iter(self._waiting)))
 
     def _remove(self, pod: Pod) -> None:
         """Finish a graceful deletion: nothing of the Pod runs."""
