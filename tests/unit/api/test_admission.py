@@ -1,0 +1,139 @@
+"""Admission: AdmissionReview in, AdmissionReview out."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.support.bad_flows import BAD_FLOWS, BadFlow
+from tests.support.jobflows import flow, manual, step
+from zenflow.api import admission
+
+GUIDE, STORED, STAMP = "workflow.zen.io/approved/ok", "approved.workflow.zen.io/ok", "approved-by.workflow.zen.io/ok"
+
+
+def review(
+    obj: Any, old: Any = None, *, mutating: bool = True, operation: str = "", may_approve: bool = True, **more: Any
+) -> dict[str, Any]:
+    """The response to a write by alice."""
+    request = {
+        "uid": "r-1",
+        "operation": operation or ("UPDATE" if old else "CREATE"),
+        "userInfo": {"username": "alice"},
+        "object": obj,
+        "oldObject": old,
+        **more,
+    }
+    answer = admission.review({"request": request}, mutating=mutating, may_approve=lambda _: may_approve)
+    assert (answer["apiVersion"], answer["kind"]) == ("admission.k8s.io/v1", "AdmissionReview")
+    assert answer["response"]["uid"] == "r-1"
+    response: dict[str, Any] = answer["response"]
+    return response
+
+
+def annotated(annotations: Mapping[str, str]) -> dict[str, Any]:
+    return flow(manual("ok"), metadata={"annotations": dict(annotations)})
+
+
+@pytest.mark.parametrize("mutating", [True, False], ids=["mutating", "validating"])
+@pytest.mark.parametrize("bad", BAD_FLOWS, ids=lambda bad: bad.name)
+def test_a_bad_flow_is_refused_in_the_words_of_lint(bad: BadFlow, mutating: bool) -> None:
+    """As a Status of the API server's own shape, so that kubectl prints it as its own."""
+    response = review(bad.obj, mutating=mutating)
+    (cause,) = response["status"]["details"]["causes"]
+    assert not response["allowed"]
+    assert (response["status"]["code"], response["status"]["reason"]) == (422, "Invalid")
+    assert f"{cause['field']}: {cause['message']}" == bad.sentence
+    assert bad.sentence in response["status"]["message"]
+
+
+def test_a_good_flow_is_allowed_without_a_patch() -> None:
+    """Most writes need nothing."""
+    assert review(flow(step("a"))) == {"uid": "r-1", "allowed": True}
+
+
+def test_the_guides_command_becomes_a_stamped_approval() -> None:
+    """`kubectl annotate jobflow etl workflow.zen.io/approved/ok=true`, by alice."""
+    response = review(annotated({GUIDE: "true", "x": "y"}), annotated({"x": "y"}))
+    assert response["allowed"]
+    assert response["patchType"] == "JSONPatch"
+    assert json.loads(base64.b64decode(response["patch"])) == [
+        {"op": "add", "path": "/metadata/annotations", "value": {"x": "y", STORED: "true", STAMP: "alice"}}
+    ]
+
+
+def test_who_may_not_approve_is_told_which_right_it_takes() -> None:
+    """Forbidden, as RBAC would say it."""
+    response = review(annotated({GUIDE: "true"}), annotated({}), may_approve=False)
+    assert (response["allowed"], response["status"]["code"]) == (False, 403)
+    assert response["status"]["message"] == (
+        'jobflows.workflow.zen.io "etl" is forbidden: alice may not approve steps of JobFlow etl; '
+        "it takes the right to update jobflows/approval in workflow.zen.io"
+    )
+
+
+def test_the_right_is_not_asked_for_where_nothing_is_approved() -> None:
+    """Asking costs a request to the API server."""
+    approved = annotated({STORED: "true", STAMP: "bob"})
+    assert review({**approved, "spec": {**approved["spec"], "suspend": True}}, approved, may_approve=False)["allowed"]
+
+
+@pytest.mark.parametrize(
+    ("annotations", "sentence"),
+    [
+        (
+            {"workflow.zen.io/approved/okay": "true"},
+            'metadata.annotations[approved.workflow.zen.io/okay]: Not found: "okay": '
+            "the flow has no Manual step of this name; name one of its Manual steps",
+        ),
+        (
+            {GUIDE: "yes"},
+            f'metadata.annotations[{STORED}]: Unsupported value: "yes": supported values: "false", "true"',
+        ),
+    ],
+    ids=["unknown-step", "unclear"],
+)
+def test_an_approval_that_would_never_be_read_is_refused(annotations: dict[str, str], sentence: str) -> None:
+    """Else its author would wait for a flow that waits for its author."""
+    assert sentence in review(annotated(annotations), annotated({}))["status"]["message"]
+
+
+def test_a_forged_stamp_is_undone_and_seen() -> None:
+    """The mutating route removes it; the validating one refuses what was changed after that."""
+    forged = annotated({STORED: "true", STAMP: "bob"})
+    (operation,) = json.loads(base64.b64decode(review(forged)["patch"]))
+    assert operation["value"] == {STORED: "true", STAMP: "alice"}
+    assert not review(forged, mutating=False)["allowed"]
+
+
+def test_what_is_stored_already_can_be_annotated_and_deleted() -> None:
+    """A rule made later must not hold a finalizer for ever."""
+    bad = flow(step("a", "nosuch"))
+    labelled = {**bad, "metadata": {**bad["metadata"], "labels": {"x": "y"}}}
+    assert review(labelled, bad)["allowed"]
+    assert review(None, bad, operation="DELETE")["allowed"]
+    assert not review({**bad, "spec": {**bad["spec"], "suspend": True}}, bad)["allowed"]
+
+
+def test_the_status_subresource_is_let_through() -> None:
+    """The controller's own writes are never stopped by our webhook."""
+    assert review(flow(step("a", "nosuch")), flow(step("a")), subResource="status")["allowed"]
+
+
+def test_the_steps_of_a_started_flow_stay() -> None:
+    """In the words of the policy."""
+    old = flow(step("a"))
+    response = review(flow(step("b")), {**old, "status": {"startTime": "2026-01-01T00:00:00Z"}})
+    assert response["status"]["message"] == (
+        'JobFlow.workflow.zen.io "etl" is invalid: spec.steps: Forbidden: the flow has started and this can\'t change '
+        "any more; create a new flow instead"
+    )
+
+
+@pytest.mark.parametrize("body", [{}, {"request": None}, {"request": {}}, {"request": {"uid": 3}}], ids=repr)
+def test_garbage_is_no_review(body: dict[str, Any]) -> None:
+    """The route answers it with 400."""
+    with pytest.raises(admission.MalformedReview):
+        admission.review(body, mutating=True, may_approve=lambda _: True)

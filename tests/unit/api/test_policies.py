@@ -1,0 +1,29 @@
+"""The admission policies: the same as the generated file, each bound, each in the words of validation.
+
+What they do is seen on a real API server (tests/e2e): no CEL is evaluated here.
+"""
+
+from tests.support.program import ROOT
+from zenflow.api import policies
+from zenflow.cli import crd as rendering
+
+
+def test_the_file_is_what_the_code_says() -> None:
+    """`make generate` was run after the last change of a policy."""
+    assert (ROOT / "deploy/manifests/admission-policies.yaml").read_text() == rendering.text(policies=True)
+
+
+def test_each_policy_is_followed_by_its_binding_and_fails_closed() -> None:
+    """A policy without binding does nothing."""
+    documents = policies.build()
+    for policy, binding in zip(documents[::2], documents[1::2], strict=True):
+        assert binding["kind"] == policy["kind"] + "Binding"
+        assert binding["spec"]["policyName"] == policy["metadata"]["name"]
+        assert policy["spec"]["failurePolicy"] == "Fail"
+
+
+def test_no_policy_matches_the_status_subresource() -> None:
+    """The controller's status writes neither pay for policies nor are stopped by them."""
+    for policy in policies.build()[::2]:
+        (matched,) = policy["spec"]["matchConstraints"]["resourceRules"]
+        assert matched["resources"] == ["jobflows"]
