@@ -175,7 +175,7 @@ def test_a_claim_shows_its_capacity_once_it_is_bound() -> None:
 @pytest.mark.parametrize("type_", builtins.STRATEGIES)
 def test_every_built_in_resource_has_a_row_even_when_it_says_next_to_nothing(type_: ResourceType) -> None:
     """An object with only a name, a time and an empty spec can be shown."""
-    spec = {"template": {"spec": {"containers": []}}}
+    spec: dict[str, Any] = {"template": {"spec": {"containers": []}}}
     if type_ is builtins.DEFINITIONS:
         spec = {"versions": [], "names": {}}
     assert "x" in shown(type_, named("x", spec=spec)).values()
