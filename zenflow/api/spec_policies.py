@@ -72,21 +72,22 @@ def _unique_names(kind: str) -> Document:
 
 def templates() -> Document:
     """One rule for each thing that a template may not hold; each names the first step that has it."""
-    metadata = "has(s.template) && has(s.template.metadata)"
-    pod = "has(s.template) && has(s.template.spec.template) && has(s.template.spec.template.metadata)"
+    metadata = f"has(s.template) && {_given('s.template.metadata')}"
+    pod = f"has(s.template) && {_given('s.template.spec.template')} && {_given('s.template.spec.template.metadata')}"
     rules = (
         (
-            f"{metadata} && has(s.template.metadata.namespace)"
-            " && s.template.metadata.namespace != object.metadata.namespace",
+            f"{metadata} && {_given('s.template.metadata.namespace')}"
+            " && !(s.template.metadata.namespace in ['', object.metadata.namespace])",
             "'.template.metadata.namespace: Invalid value: \"' + s.template.metadata.namespace + '\": "
             "Jobs run in the namespace of their flow, \"' + object.metadata.namespace + '\"; remove it'",
         ),
         (
-            f"{metadata} && has(s.template.metadata.ownerReferences)",
+            f"{metadata} && {_given('s.template.metadata.ownerReferences')}"
+            " && s.template.metadata.ownerReferences.size() > 0",
             "'.template.metadata.ownerReferences: Forbidden: the flow owns its Jobs; remove it'",
         ),
         (
-            f"{metadata} && has(s.template.metadata.finalizers)",
+            f"{metadata} && {_given('s.template.metadata.finalizers')} && s.template.metadata.finalizers.size() > 0",
             "'.template.metadata.finalizers: Forbidden: a flow must be able to delete its Jobs; remove it'",
         ),
         _reserved(metadata, "template.metadata"),
@@ -106,10 +107,15 @@ def _reserved(present: str, field: str) -> tuple[str, str]:
     labels = f"s.{field}.labels"
     taken = f"{_RESERVED}.filter(k, k in {labels})"
     return (
-        f"{present} && has({labels}) && {taken}.size() > 0",
+        f"{present} && {_given(labels)} && {taken}.size() > 0",
         f"'.{field}.labels[' + {taken}[0] + ']: Invalid value: \"' + {labels}[{taken}[0]] + '\": "
         "zenflow sets this label to tell whose Job it is; remove it'",
     )
+
+
+def _given(field: str) -> str:
+    """Whether it is there and not null: inside a template the API server prunes no nulls."""
+    return f"has({field}) && {field} != null"
 
 
 def started() -> Document:
