@@ -40,7 +40,7 @@ class ApiServer:
         clock: Clock,
         uid: Callable[[], str],
         admission: Sequence[Admission] = (),
-        history: int = 1000,
+        history: int = 10_000,
     ) -> None:
         self.store = Store(history)
         self._core = Core(self.store, clock, uid, admission)

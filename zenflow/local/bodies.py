@@ -30,24 +30,23 @@ def decoded(core: Core, call: Call, options: WriteOptions) -> Object:
 
 def patched(core: Core, call: Call, options: WriteOptions, value: Any) -> Object:
     """The same for what a patch made of an object. What does not fit is the patch's fault: 422."""
-    text = shown(value)
     unknown: list[str] = []
     try:
         stored = _stored(core, call, decoding.as_kind(call.type, value), unknown)
     except BadRequest as wrong:
-        raise _bad_patch(text, wrong.message) from None
+        raise _bad_patch(value, wrong.message) from None
     except decoding.WrongType as wrong:
-        raise _bad_patch(text, str(wrong)) from None
+        raise _bad_patch(value, str(wrong)) from None
     complaints = _complaints([], unknown)
     if complaints and options.field_validation == "Strict":
-        raise _bad_patch(text, f"strict decoding error: {', '.join(complaints)}")
+        raise _bad_patch(value, f"strict decoding error: {', '.join(complaints)}")
     if options.field_validation != "Ignore":
         call.warnings += complaints
     return stored
 
 
-def _bad_patch(text: str, why: str) -> Exception:
-    cause = Cause("FieldValueInvalid", f"Invalid value: {shown(text)}: {why}", "patch")
+def _bad_patch(value: Any, why: str) -> Exception:
+    cause = Cause("FieldValueInvalid", f"Invalid value: {shown(shown(value))}: {why}", "patch")
     return refusals.invalid_kind("", "", "", [cause])
 
 

@@ -25,15 +25,17 @@ def _prune(schema: Schema, value: Any, path: str, unknown: list[str]) -> None:
 
 def _prune_object(schema: Schema, value: dict[str, Any], path: str, unknown: list[str], *, resource: bool) -> None:
     removed = []
+    below = f"{path}." if path else ""
     for name, item in value.items():
-        at = f"{path}.{name}" if path else name
+        at = f"{below}{name}"
         if resource and name in _ROOT_FIELDS:
             if name == "metadata" and path and isinstance(item, dict):
                 _prune_metadata(item, at, unknown)
             continue
         child = schema.properties.get(name) or schema.additional
         if child is not None:
-            _prune(child, item, at, unknown)
+            if isinstance(item, (dict, list)):
+                _prune(child, item, at, unknown)
         elif not schema.preserve:
             removed.append(name)
             unknown.append(at)
@@ -50,9 +52,10 @@ def _prune_metadata(metadata: dict[str, Any], path: str, unknown: list[str]) -> 
 
 def apply_defaults(schema: Schema, value: Any) -> None:
     """Give absent fields their defaults, at every depth; a null where null is not allowed counts as absent."""
-    if isinstance(value, list) and schema.items is not None:
-        for item in value:
-            apply_defaults(schema.items, item)
+    if isinstance(value, list):
+        if schema.items is not None and schema.items.has_defaults:
+            for item in value:
+                apply_defaults(schema.items, item)
     elif isinstance(value, dict):
         _default_fields(schema, value)
         if schema.additional is not None:
@@ -61,7 +64,7 @@ def apply_defaults(schema: Schema, value: Any) -> None:
 
 
 def _default_fields(schema: Schema, value: dict[str, Any]) -> None:
-    for name, child in schema.properties.items():
+    for name, child in schema.defaulted:
         if child.default is not MISSING and _is_absent(value, name, child):
             value[name] = _fresh(child.default)
         if name in value:

@@ -171,36 +171,27 @@ class Store:
 
     def put(self, name: str, key: str, decoded: dict[str, Any]) -> Entry:
         """Write an object under the next version. The store owns `decoded` from here on."""
-        storage = self.storage(name)
-        previous = storage.entries.get(key)
-        self.version += 1
-        decoded["metadata"]["resourceVersion"] = str(self.version)
-        entry = Entry(key, self.version, decoded)
-        storage.apply(Change(ChangeType.MODIFIED if previous else ChangeType.ADDED, entry, previous))
-        self._announce()
-        return entry
+        with self.lock:
+            previous = self.storage(name).entries.get(key)
+            type_ = ChangeType.MODIFIED if previous else ChangeType.ADDED
+            return self._write(name, type_, self._numbered(key, decoded), previous)
 
     def remove(self, name: str, key: str, last_state: dict[str, Any] | None = None) -> Entry:
         """Delete an object; watchers see `last_state` (default: as it was) under the next version."""
-        storage = self.storage(name)
-        previous = storage.entries[key]
-        decoded = last_state if last_state is not None else previous.copy()
+        with self.lock:
+            previous = self.storage(name).entries[key]
+            decoded = last_state if last_state is not None else previous.copy()
+            return self._write(name, ChangeType.DELETED, self._numbered(key, decoded), previous)
+
+    def _numbered(self, key: str, decoded: dict[str, Any]) -> Entry:
         self.version += 1
         decoded["metadata"]["resourceVersion"] = str(self.version)
-        entry = Entry(key, self.version, decoded)
-        storage.apply(Change(ChangeType.DELETED, entry, previous))
-        self._announce()
-        return entry
+        return Entry(key, self.version, decoded)
 
-    def on_write(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after every write, under the lock: it must neither block nor call back."""
-        with self.lock:
-            self._listeners.append(listener)
-
-    def _announce(self) -> None:
+    def _write(self, name: str, type_: ChangeType, entry: Entry, previous: Entry | None) -> Entry:
+        self.storage(name).apply(Change(type_, entry, previous))
         self._written.notify_all()
-        for listener in self._listeners:
-            listener()
+        return entry
 
     def wait(self, version: int, timeout: float) -> bool:
         """Block until something newer than a version was written, or `timeout` seconds passed; whether it was."""

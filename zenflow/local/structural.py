@@ -22,7 +22,9 @@ class Schema:
         "additional",
         "checks",
         "default",
+        "defaulted",
         "embedded",
+        "has_defaults",
         "int_or_string",
         "items",
         "junctors",
@@ -50,6 +52,14 @@ class Schema:
         }
         self.items: Schema | None = _optional(schema.get("items"))
         self.additional: Schema | None = _additional(schema.get("additionalProperties"))
+        self.defaulted = tuple(
+            (name, child)
+            for name, child in self.properties.items()
+            if child.default is not MISSING or child.has_defaults
+        )
+        """The fields that have a default, or have one somewhere below them."""
+        children = (self.items, self.additional)
+        self.has_defaults: bool = bool(self.defaulted) or any(child is not None and child.has_defaults for child in children)
         self.checks: tuple[Check, ...] = tuple(_checks(schema))
         self.junctors: tuple[tuple[str, tuple[Schema, ...]], ...] = tuple(_junctors(schema))
 
