@@ -77,7 +77,7 @@ def templates() -> Document:
     rules = (
         (
             f"{metadata} && {_given('s.template.metadata.namespace')}"
-            " && !(s.template.metadata.namespace in ['', object.metadata.namespace])",
+            " && s.template.metadata.namespace != '' && s.template.metadata.namespace != object.metadata.namespace",
             "'.template.metadata.namespace: Invalid value: \"' + s.template.metadata.namespace + '\": "
             "Jobs run in the namespace of their flow, \"' + object.metadata.namespace + '\"; remove it'",
         ),
