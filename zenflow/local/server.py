@@ -35,6 +35,9 @@ _IDLE = 120.0
 _LOOK_AROUND = 0.5
 """Seconds a quiet stream waits before it looks whether its client is still there and the server still runs."""
 
+_STOP_AFTER = 0.1
+"""Seconds until the accepting thread notices that it is to stop."""
+
 log = structlog.get_logger()
 
 
@@ -51,8 +54,9 @@ class HttpServer:
         self.token = token or secrets.token_urlsafe(32)
         self.certificate, context = certificate.generate(clock.now())
         self._listener = _Listener(port, context, _Service(Frontend(api, clock), self.token, user))
-        accept = self._listener.serve_forever
-        self._thread = threading.Thread(target=accept, name="apiserver-http", daemon=True)  # noqa: TID251 - the world
+        self._thread = threading.Thread(  # noqa: TID251 - the server of local/ is a world of its own
+            target=self._listener.serve_forever, args=(_STOP_AFTER,), name="apiserver-http", daemon=True
+        )
 
     @property
     def port(self) -> int:
