@@ -5,7 +5,7 @@ decodes an object (callers bring their own types) and never caches one.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from tenacity import Retrying, retry_if_exception
@@ -67,10 +67,14 @@ class Client:
     Refusals raise the narrowest `errors.ApiError`; no answer raises `errors.Unreachable`, after which
     the write may or may not have happened. `retrying` makes a fresh tenacity policy (how often, how
     long to wait) for each request; what may be repeated at all is decided here. None never repeats.
+    `timeout` is how long a request may take, in seconds (None: the transport's own limit).
     """
 
-    def __init__(self, transport: Transport, *, retrying: Callable[[], Retrying] | None = None) -> None:
+    def __init__(
+        self, transport: Transport, *, retrying: Callable[[], Retrying] | None = None, timeout: float | None = None
+    ) -> None:
         self._transport = transport
+        self._timeout = timeout
         self._retrying = retrying
         self._decode_list = msgspec.json.Decoder(_List).decode
 
@@ -191,7 +195,7 @@ class Client:
         return self._retrying().copy(retry=repeatable, reraise=True)(self._once, request)
 
     def _once(self, request: Request) -> Response:
-        response = self._transport.send(request)
+        response = self._transport.send(replace(request, timeout=self._timeout) if self._timeout else request)
         if response.status >= 400:
             raise from_response(response.status, response.headers, response.body)
         return response

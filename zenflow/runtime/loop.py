@@ -56,6 +56,10 @@ class Loop:
         self._log = log
         barrier.on_ready(queue.add)
 
+    def set_workers(self, workers: int) -> None:
+        """Say how many threads step this loop; only the metrics care."""
+        self._metrics.set_workers(workers)
+
     def step(self, timeout: float | None = 0.0) -> bool:
         """Reconcile the next key and say whether there was one.
 

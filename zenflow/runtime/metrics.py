@@ -4,6 +4,7 @@ Counted where things happen (queue, loop, transport, elector), read by `serving.
 registry that is handed in: two controllers in one process never mix.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -45,6 +46,10 @@ class Metrics:
     def transport(self, transport: Transport, host: str, clock: Clock) -> "MeteredTransport":
         """The same transport with its requests counted."""
         return MeteredTransport(self, transport, host, clock)
+
+    def lease(self, name: str, is_leader: Callable[[], bool]) -> None:
+        """Show at each scrape whether this process leads."""
+        self.master.labels(name).set_function(lambda: float(is_leader()))
 
     def _declare_queue(self, registry: CollectorRegistry) -> None:
         label = ["name"]
