@@ -6,18 +6,19 @@ is in the status; an Event for each of its steps would be a third of all request
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from zenflow.api.types import FlowPhase, JobFlowStatus, StepPhase, StepStatus
 
-NORMAL = "Normal"
-WARNING = "Warning"
+NORMAL: Literal["Normal"] = "Normal"
+WARNING: Literal["Warning"] = "Warning"
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
     """One Event to record about the flow."""
 
-    type: str
+    type: Literal["Normal", "Warning"]
     reason: str
     message: str
 

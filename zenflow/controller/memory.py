@@ -21,7 +21,7 @@ class Notes:
     resources_ready: bool = False
     deleted_jobs: dict[tuple[str, int], Job] = field(default_factory=dict)
     deleted_pods: dict[str, dict[str, Pod]] = field(default_factory=dict)  # by Job UID, by Pod UID
-    published_at: float | None = None  # monotonic
+    unpublished_since: float | None = None  # monotonic
 
 
 class Memory:

@@ -24,7 +24,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     namespace: str = Field("", description="The one namespace to watch; all of them when empty.")
-    workers: int = Field(4, ge=1, le=64, description="Flows reconciled at once.")
+    workers: int = Field(
+        16, ge=1, le=64, description="Flows reconciled at once; a worker spends its time waiting for the API server."
+    )
     parallel_writes: int = Field(16, ge=1, le=128, description="Jobs created at once, over all workers.")
     page_size: int = Field(500, ge=1, description="Objects asked for in one page of a list.")
     watch_silence: float = Field(70.0, gt=0, description="Seconds after which a watch without a word is reopened.")

@@ -30,7 +30,7 @@ _SECONDS_PER_STEP = 1 / 200
 
 
 def interval(steps: int) -> float:
-    """Seconds between two writes that nobody waits for: 50 ms for a few steps, 1 s at 200, 5 s from 1,000 on."""
+    """Seconds for which changes that nobody waits for are gathered: 50 ms for a few steps, 1 s at 200, 5 s at most."""
     return min(_LONGEST_INTERVAL, max(_SHORTEST_INTERVAL, steps * _SECONDS_PER_STEP))
 
 
@@ -63,13 +63,15 @@ class StatusWriter:
             return None
         notes = self._memory.of(flow.metadata.uid)
         now = self._clock.monotonic()
-        if not decision.is_urgent and notes.published_at is not None:
-            left = notes.published_at + interval(len(flow.spec.steps)) - now
+        if not decision.is_urgent:
+            # Not even the first change is written at once: Jobs of other flows are created first.
+            since = notes.unpublished_since = notes.unpublished_since or now
+            left = since + interval(len(flow.spec.steps)) - now
             if left > 0:
                 return left
         status = _with_uids(decision.status, job_uids)
         version = self._write(key, flow, status)
-        notes.published_at = now
+        notes.unpublished_since = None
         self._barrier.expect(key, self._flows, version)
         reference = _reference(flow, version)
         for one in announce(flow.status, status):
