@@ -28,6 +28,8 @@ Also a kubectl plug-in: `kubectl zenflow …`
 """,
 )
 
+LogFormat = Literal["json", "console"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 Executor = Literal["process", "podman", "docker"]
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="YAML or JSON files; `-` is standard input.")]
 
@@ -117,11 +119,60 @@ def local_command(
 
 
 @app.command("controller")
-def controller_command() -> None:
-    """Run the controller of a real cluster."""
-    from zenflow.cli import controller
+def controller_command(  # each is a flag  # noqa: PLR0913
+    *,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The cluster [default: $KUBECONFIG, else the one it runs in, else ~/.kube/config]."
+        ),
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="A context of the kubeconfig.")] = None,
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", envvar="ZENFLOW_NAMESPACE", help="Watch only this one.")
+    ] = "",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Flows reconciled at once.")] = 16,
+    bind_address: Annotated[str, typer.Option(help="Address of the ports below.")] = "0.0.0.0",
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="/metrics, /healthz and /readyz; 0: none.")
+    ] = 8080,
+    webhook_port: Annotated[int, typer.Option(min=0, max=65535, help="The admission webhook; 0: none.")] = 0,
+    certificate: Annotated[str, typer.Option(metavar="FILE", help="The webhook's certificate.")] = "",
+    private_key: Annotated[str, typer.Option(metavar="FILE", help="The webhook's private key.")] = "",
+    leader_elect: Annotated[bool, typer.Option(help="Hold a Lease, so that several replicas may run.")] = True,
+    lease_namespace: Annotated[
+        str, typer.Option(help="Where the Lease is [default: the Pod's namespace, else default].")
+    ] = "",
+    log_format: Annotated[LogFormat, typer.Option(help="For machines or for people.")] = "json",
+    log_level: Annotated[LogLevel, typer.Option(help="The least that is logged.")] = "info",
+) -> None:
+    """Run the controller of a real cluster, until SIGTERM or Ctrl-C.
 
-    raise typer.Exit(controller.run())
+    The CRD must be there: zenflow crd | kubectl apply --server-side -f -
+
+    Examples:
+
+        zenflow controller --log-format console
+
+        zenflow controller --kubeconfig prod.yaml --namespace data
+    """
+    from zenflow.cli import controller
+    from zenflow.controller.settings import LeaderElection, Settings
+
+    settings = Settings(
+        namespace=namespace,
+        workers=workers,
+        bind_address=bind_address,
+        metrics_port=metrics_port,
+        webhook_port=webhook_port,
+        certificate=certificate,
+        private_key=private_key,
+        leader_election=LeaderElection(enabled=leader_elect, namespace=lease_namespace),
+    )
+    status = controller.run(
+        settings, kubeconfig=kubeconfig, context=context, log_format=log_format, log_level=log_level
+    )
+    raise typer.Exit(status)
 
 
 @app.command("lint")

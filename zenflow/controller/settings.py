@@ -12,7 +12,7 @@ class LeaderElection(BaseModel):
         True, description="Whether to hold a Lease while working. Off only where one replica is certain."
     )
     name: str = Field("zen-flow-controller", min_length=1, description="Name of the Lease.")
-    namespace: str = Field("zen-flow-system", min_length=1, description="Namespace of the Lease.")
+    namespace: str = Field("", description="Namespace of the Lease; the Pod's own, or default, when empty.")
     lease_duration: float = Field(15.0, gt=0, description="Seconds after which a silent leader may be replaced.")
     renew_deadline: float = Field(10.0, gt=0, description="Seconds after which a leader that cannot renew stops.")
     retry_period: float = Field(2.0, gt=0, description="Seconds between attempts to get or renew the Lease.")

@@ -1,0 +1,112 @@
+"""The controller as a process: the App, a Lease, probes, metrics and the webhook, run by the Manager on a real cluster."""
+
+import os
+import random
+import socket
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+from tenacity import Retrying, stop_after_attempt, wait_exponential_jitter
+
+from zenflow.controller import webhook
+from zenflow.controller.app import App, World, build
+from zenflow.controller.settings import Settings
+from zenflow.runtime import serving
+from zenflow.runtime.client import Client
+from zenflow.runtime.clock import Clock, SystemClock
+from zenflow.runtime.leader import FencedTransport, LeaderElector, LeaseTerms
+from zenflow.runtime.manager import Manager, Parts, Pool
+from zenflow.runtime.transport import KubeTransport, Transport
+
+_SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def run(settings: Settings, connect: Callable[[], KubeTransport]) -> int:
+    """Work until SIGTERM or SIGINT; the exit status. `connect` is called for each connection of its own.
+
+    Raises `errors.Unconfigured` where there is no cluster to connect to, OSError where a port is taken.
+    """
+    clock, log = SystemClock(), structlog.get_logger()
+    transport = connect()
+    elector = _elector(settings, connect, clock)
+    app = build(settings, _world(settings, _fenced(transport, elector), clock, log))
+    problems: list[Callable[[], tuple[str, ...]]] = []
+    servers = _servers(settings, app, Client(transport), lambda: problems[0]() if problems else ("starting",), log)
+    parts = Parts(app.reflectors, [(app.loop, settings.workers)], elector, servers)
+    manager = Manager(parts, clock=clock, log=log)
+    problems.append(lambda: manager.problems)
+    manager.stop_on_signals()
+    log.info("started", server=transport.host, namespace=settings.namespace or "all")
+    return manager.run()
+
+
+def _world(settings: Settings, transport: Transport, clock: Clock, log: Any) -> World:
+    return World(
+        client=Client(transport, retrying=_retrying),
+        clock=clock,
+        random=random.random,
+        parallel=Pool(settings.parallel_writes),
+        log=log,
+    )
+
+
+def _retrying() -> Retrying:
+    """Short: what lasts longer is the queue's business, which lets other flows go first."""
+    return Retrying(stop=stop_after_attempt(3), wait=wait_exponential_jitter(initial=0.1, max=2.0))
+
+
+def _fenced(transport: KubeTransport, elector: LeaderElector | None) -> Transport:
+    return FencedTransport(transport, elector) if elector else transport
+
+
+def _elector(settings: Settings, connect: Callable[[], KubeTransport], clock: Clock) -> LeaderElector | None:
+    """On a connection of its own: no other work can delay a renewal."""
+    election = settings.leader_election
+    if not election.enabled:
+        return None
+    terms = LeaseTerms(
+        namespace=election.namespace or own_namespace(),
+        name=election.name,
+        identity=f"{socket.gethostname()}_{uuid.uuid4()}",
+        lease_duration=election.lease_duration,
+        renew_deadline=election.renew_deadline,
+        retry_period=election.retry_period,
+    )
+    client = Client(connect(), timeout=election.renew_deadline / 2)
+    return LeaderElector(client, terms, clock=clock, random=random.random)
+
+
+def own_namespace() -> str:
+    """The namespace of the Pod this runs in; `default` outside of one."""
+    given = os.environ.get("POD_NAMESPACE")
+    if given:
+        return given
+    try:
+        return _SERVICE_ACCOUNT_NAMESPACE.read_text().strip() or "default"
+    except OSError:
+        return "default"
+
+
+def _servers(
+    settings: Settings, app: App, client: Client, problems: Callable[[], tuple[str, ...]], log: Any
+) -> list[serving.HttpServer]:
+    servers = []
+    if settings.metrics_port:
+        routes = {
+            ("GET", "/metrics"): serving.metrics(app.registry),
+            ("GET", "/healthz"): serving.health(lambda: ()),
+            ("GET", "/readyz"): serving.health(problems),
+        }
+        servers.append(serving.HttpServer((settings.bind_address, settings.metrics_port), routes, log=log))
+    if settings.webhook_port:
+        certificate = serving.Certificate(Path(settings.certificate), Path(settings.private_key))
+        reviews = {
+            ("POST", webhook.MUTATE): serving.webhook(webhook.reviewer(client, mutating=True)),
+            ("POST", webhook.VALIDATE): serving.webhook(webhook.reviewer(client, mutating=False)),
+        }
+        address = (settings.bind_address, settings.webhook_port)
+        servers.append(serving.HttpServer(address, reviews, certificate=certificate, log=log))
+    return servers

@@ -1,0 +1,53 @@
+"""The admission webhook of the controller process: `api.admission` over HTTP bodies.
+
+For servers without MutatingAdmissionPolicy, and for the one thing no policy can find: a cycle. The
+controller's own writes go to /status, which admission lets pass unseen.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from zenflow.api import admission, names
+from zenflow.runtime.client import Client, Resource
+
+MUTATE = "/mutate"
+VALIDATE = "/validate"
+
+ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False)
+
+
+def reviewer(client: Client, *, mutating: bool) -> Callable[[bytes], bytes]:
+    """From an AdmissionReview's bytes to the answer's. Raises ValueError for a body that is none."""
+
+    def review(body: bytes) -> bytes:
+        decoded = msgspec.json.decode(body)
+        if not isinstance(decoded, dict):
+            raise ValueError("an AdmissionReview is an object")
+        answer = admission.review(decoded, mutating=mutating, may_approve=lambda request: may_approve(client, request))
+        return msgspec.json.encode(answer)
+
+    return review
+
+
+def may_approve(client: Client, request: Mapping[str, Any]) -> bool:
+    """Whether RBAC lets the requester update `jobflows/approval` (semantics.md, section 7). Raises RuntimeFault."""
+    user = request.get("userInfo") or {}
+    spec = {
+        "user": user.get("username"),
+        "uid": user.get("uid"),
+        "groups": user.get("groups"),
+        "extra": user.get("extra"),
+        "resourceAttributes": {
+            "group": names.GROUP,
+            "resource": names.PLURAL,
+            "subresource": "approval",
+            "verb": "update",
+            "namespace": request.get("namespace"),
+            "name": request.get("name"),
+        },
+    }
+    body = {"apiVersion": ACCESS_REVIEWS.api_version, "kind": ACCESS_REVIEWS.kind, "spec": spec}
+    answer = msgspec.json.decode(client.create(ACCESS_REVIEWS, msgspec.json.encode(body)))
+    return bool((answer.get("status") or {}).get("allowed"))
