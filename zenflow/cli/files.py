@@ -1,6 +1,7 @@
 """The files a person names, to objects. The only room that opens them; `documents` reads what is inside."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -63,11 +64,8 @@ def read_one(file: Path, stdin: BinaryIO) -> tuple[Source, ...]:
 def _bytes(file: Path, stdin: BinaryIO) -> bytes:
     """At most one byte more than allowed is read, whatever the size of the file."""
     try:
-        if file == STDIN:
-            raw = stdin.read(MAX_BYTES + 1)
-        else:
-            with file.open("rb") as stream:
-                raw = stream.read(MAX_BYTES + 1)
+        with nullcontext(stdin) if file == STDIN else file.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise BadFile(file, "there is no such file; check the path") from None
     except IsADirectoryError:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.bad_flows import BAD_FLOWS, BadFlow
-from tests.support.jobflows import chain, flow, layers, manual, step, stored
+from tests.support.jobflows import chain, flow, job, layers, manual, step, stored
 from zenflow.api import validation
 from zenflow.api.types import BackoffType, ConcurrencyPolicy
 
@@ -84,6 +84,31 @@ def test_any_json_in_any_place_is_answered_and_never_raises(where: str, junk: An
         case _:
             first[where] = junk
     assert all(isinstance(sentence, str) for sentence in sentences(obj))
+
+
+@pytest.mark.parametrize("wrong", ["3", True, 1.5, [1], {}], ids=repr)
+@pytest.mark.parametrize(
+    ("field", "obj"),
+    [
+        ("timeoutSeconds", lambda value: flow(step("a", timeoutSeconds=value))),
+        ("limit", lambda value: flow(step("a", retryPolicy={"limit": value}))),
+        ("backoffLimit", lambda value: flow(step("a"), executionPolicy={"backoffLimit": value})),
+        ("ttlSecondsAfterFinished", lambda value: flow(step("a"), executionPolicy={"ttlSecondsAfterFinished": value})),
+        ("activeDeadlineSeconds", lambda value: flow(step("a"), executionPolicy={"activeDeadlineSeconds": value})),
+    ],
+)
+def test_whole_numbers_are_taken_from_nothing_else(field: str, obj: Any, wrong: Any) -> None:
+    """The API server neither rounds nor reads text."""
+    (sentence,) = sentences(obj(wrong))
+    assert f"{field}: Invalid value: " in sentence
+    assert "must be of type integer" in sentence
+
+
+@pytest.mark.parametrize("namespace", ["data", None])
+def test_a_template_may_name_the_namespace_of_its_flow(namespace: str | None) -> None:
+    """In a file that names none, it may still turn out to be the one."""
+    template = job(metadata={"name": "pasted", "namespace": "data"})
+    assert sentences(flow(step("a", template=template), metadata={"namespace": namespace})) == []
 
 
 def test_another_kind_is_the_only_thing_said_about_an_object() -> None:

@@ -87,8 +87,8 @@ def test_what_is_nearly_a_flow_is_told(kind: str, version: str, line: str) -> No
 
 
 def test_what_is_shown_is_safe_on_a_terminal(tmp_path: Path) -> None:
-    """A name or key in the file can't send escape sequences."""
-    file = tmp_path / "f.yaml"
+    """Neither a name or key in the file nor the name of the file can send escape sequences."""
+    file = tmp_path / "f\x1b[2J.yaml"
     file.write_text('kind: JobFlow\n"\\e[2Jx": 1\nmetadata: {name: "\\e[2J"}\n')
     shown: list[str] = []
     assert run([file], show=shown.append) == BAD
