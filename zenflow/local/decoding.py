@@ -154,7 +154,7 @@ class _Decoder:
 
     def object(self, node: Node, value: Any, path: str, owner: Node) -> Any:
         if not isinstance(value, dict):
-            raise self._mismatch(value, path, owner, node.struct)
+            raise self._mismatch(value, path, owner, _go_type(node))
         decoded = {}
         properties = node.properties
         for name, item in value.items():
@@ -179,7 +179,7 @@ class _Decoder:
 
     def array(self, node: Node, value: Any, path: str, owner: Node) -> Any:
         if not isinstance(value, list):
-            raise self._mismatch(value, path, owner, f"[]{node.items.struct or 'string'}")
+            raise self._mismatch(value, path, owner, f"[]{_go_type(node.items)}")
         items = node.items
         return [self.value(items, item, f"{path}[{index}]", owner) for index, item in enumerate(value)]
 
@@ -260,6 +260,11 @@ _DECODERS: Mapping[str, Callable[[_Decoder, Node, Any, str, Node], Any]] = {
     "int-or-string": _Decoder.int_or_string,
     "anything": _Decoder.anything,
 }
+
+
+def _go_type(node: Node) -> str:
+    """The type's name in Go, as far as messages show it."""
+    return f"v1.{node.struct}" if node.kind == "object" else node.format or node.kind
 
 
 def _without_empty(decoded: dict[str, Any], properties: Mapping[str, Node]) -> dict[str, Any]:

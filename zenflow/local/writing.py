@@ -52,10 +52,10 @@ def store_new(core: Core, call: Call, new: Object, options: WriteOptions) -> byt
     admitted = core.admit(call, Phase.MUTATING, Operation.CREATE, new, None, dry_run=options.dry_run)
     new = _readmitted(core, call, new, admitted)
     metadata.fill_in(new["metadata"], core.uid(), core.now())
+    found = metadata.problems(new["metadata"], strategy.name_rule) if type_ is not ACCESS_REVIEWS else []
     strategy.prepare_for_create(new)
     if strategy.counts_generation:
         new["metadata"]["generation"] = 1
-    found = metadata.problems(new["metadata"], strategy.name_rule) if type_ is not ACCESS_REVIEWS else []
     _refuse(call, new, found + strategy.problems(new))
     core.admit(call, Phase.VALIDATING, Operation.CREATE, new, None, dry_run=options.dry_run)
     return _store_new(core, call, new, options)

@@ -48,7 +48,7 @@ class Jobs(Strategy):
             _generate_selector(new)
 
     def problems(self, new: Frozen) -> list[Cause]:
-        return _spec_problems(new["spec"])
+        return _generated_problems(new) + _spec_problems(new["spec"])
 
     def update_problems(self, new: Frozen, old: Frozen) -> list[Cause]:
         return _spec_problems(new["spec"]) + _immutable_problems(new["spec"], old["spec"])
@@ -75,8 +75,16 @@ def _generate_selector(new: Object) -> None:
     template_metadata = spec["template"].setdefault("metadata", {})
     template_metadata["labels"] = {**(template_metadata.get("labels") or {}), **labels}
     metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
-    if not spec.get("selector"):
-        spec["selector"] = {"matchLabels": {_UID_LABEL: uid}}
+    selector = spec.get("selector") or {}
+    spec["selector"] = {**selector, "matchLabels": {**(selector.get("matchLabels") or {}), _UID_LABEL: uid}}
+
+
+def _generated_problems(new: Frozen) -> list[Cause]:
+    spec = new["spec"]
+    generated = {"matchLabels": {_UID_LABEL: new["metadata"]["uid"]}}
+    if spec["manualSelector"] or spec["selector"] == generated:
+        return []
+    return [field_errors.invalid("spec.selector", spec["selector"], "`selector` not auto-generated")]
 
 
 def _spec_problems(spec: Frozen) -> list[Cause]:
@@ -85,7 +93,7 @@ def _spec_problems(spec: Frozen) -> list[Cause]:
         for name in _COUNTS
         if spec.get(name, 0) < 0
     ]
-    found += _mode_problems(spec)
+    found += _mode_problems(spec) + _replacement_problems(spec)
     template = spec["template"]
     found += label_problems(template.get("metadata", {}).get("labels") or {}, "spec.template.labels")
     with_policy = {**template["spec"], "restartPolicy": template["spec"].get("restartPolicy", "Always")}
@@ -107,10 +115,19 @@ def _selector_problems(spec: Frozen) -> list[Cause]:
 def _mode_problems(spec: Frozen) -> list[Cause]:
     mode = spec["completionMode"]
     if mode not in ("NonIndexed", "Indexed"):
-        return [field_errors.unsupported("spec.completionMode", mode, ("Indexed", "NonIndexed"))]
+        return [field_errors.unsupported("spec.completionMode", mode, ("NonIndexed", "Indexed"))]
     if mode == "Indexed" and "completions" not in spec:
         return [field_errors.required("spec.completions", "when completion mode is Indexed")]
+    if mode != "Indexed" and "backoffLimitPerIndex" in spec:
+        limit = spec["backoffLimitPerIndex"]
+        return [field_errors.invalid("spec.backoffLimitPerIndex", limit, "requires indexed completion mode")]
     return []
+
+
+def _replacement_problems(spec: Frozen) -> list[Cause]:
+    policy = spec["podReplacementPolicy"]
+    choices = ("Failed",) if spec.get("podFailurePolicy") else ("Failed", "TerminatingOrFailed")
+    return [] if policy in choices else [field_errors.unsupported("spec.podReplacementPolicy", policy, choices)]
 
 
 def _restart_problems(policy: str, spec: Frozen) -> list[Cause]:
