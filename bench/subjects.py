@@ -48,7 +48,7 @@ class Zenflow(Program):
         self._kubectl = control_plane.kubectl()
         self._users = RawApi(control_plane.kubeconfig())
         self._flows = [jobflow(chain, workload.length) for chain in workload.chains()]
-        command = (sys.executable, "-m", "zenflow", "controller")
+        command = (sys.executable, "-m", "zenflow", "controller", "--bind-address=127.0.0.1", "--metrics-port=0")
         environment = {"KUBECONFIG": str(control_plane.kubeconfig(self.name))}
         super().__init__(command, folder / "zenflow.log", environment)
 
@@ -56,7 +56,7 @@ class Zenflow(Program):
         self._kubectl.run("apply", "--server-side", f"--filename={CRDS}")
         self._kubectl.run("wait", "--for=condition=Established", "crd/jobflows.workflow.zen.io", "--timeout=30s")
         super().start()
-        self.wait_for_output("started", within=30)
+        self.wait_for_output("lease acquired", within=30)
 
     def submit(self) -> None:
         with ThreadPoolExecutor(CONNECTIONS) as pool:

@@ -34,6 +34,8 @@ class Node:
         self.load(self._busybox())
         self._start_kubelet()
         self._sandbox.wait("the node is Ready", self._is_ready)
+        self._control_plane.kubectl().apply(*NEVER_PULL)
+        self._sandbox.wait("Pods take the images that are there", self._never_pulls)
 
     def load(self, archive: Path) -> None:
         """Give the node the images of an archive, as `docker save` and `buildah push` write them."""
@@ -120,11 +122,44 @@ class Node:
         for hierarchy in (CGROUPS,) if unified else (each for each in CGROUPS.iterdir() if each.is_dir()):
             (hierarchy / self._folder.name).mkdir(exist_ok=True)
 
+    def _never_pulls(self) -> bool:
+        """A new policy takes a moment to be seen."""
+        kubectl = self._control_plane.kubectl()
+        pod = kubectl.run("run", "probe", "--image=busybox:latest", "--dry-run=server", "--output=yaml")
+        return "imagePullPolicy: IfNotPresent" in pod
+
     def _is_ready(self) -> bool:
         nodes = self._control_plane.kubectl().get("nodes")["items"]
         conditions = (condition for node in nodes for condition in node["status"].get("conditions", ()))
         return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
+
+# `busybox:latest`, as people write it, asks for a pull each time, and there is no registry to pull from.
+POLICY = "never-pull.zenflow.test"
+ADMISSION = "admissionregistration.k8s.io/v1"
+PODS_CREATED = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}
+PRESENT = """
+Object{spec: Object.spec{containers: object.spec.containers.map(each, Object.spec.containers{
+  name: each.name, imagePullPolicy: "IfNotPresent"})}}
+"""
+NEVER_PULL = (
+    {
+        "apiVersion": ADMISSION,
+        "kind": "MutatingAdmissionPolicy",
+        "metadata": {"name": POLICY},
+        "spec": {
+            "matchConstraints": {"resourceRules": [PODS_CREATED]},
+            "reinvocationPolicy": "Never",
+            "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": PRESENT}}],
+        },
+    },
+    {
+        "apiVersion": ADMISSION,
+        "kind": "MutatingAdmissionPolicyBinding",
+        "metadata": {"name": POLICY},
+        "spec": {"policyName": POLICY},
+    },
+)
 
 # restrict_oom_score_adj: where the machine itself is a container without CAP_SYS_RESOURCE, no score may be lowered.
 CONTAINERD = """\

@@ -25,12 +25,8 @@ class Target:
         self.kubectl = kubectl
         self.folder = folder
         self.recorder = Recorder(kubectl.kubeconfig, folder)
-        environment = {
-            "KUBECONFIG": str(controller_kubeconfig),
-            "ZENFLOW_BIND_ADDRESS": "127.0.0.1",
-            "ZENFLOW_METRICS_PORT": "0",
-        }
-        self.controller = Program((*ZENFLOW, "controller"), folder / "controller.log", environment)
+        flags = (f"--kubeconfig={controller_kubeconfig}", "--bind-address=127.0.0.1", "--metrics-port=0")
+        self.controller = Program((*ZENFLOW, "controller", *flags), folder / "controller.log")
 
     def start(self) -> None:
         """Install the CRD as the guide says, and start the witness and the controller."""
