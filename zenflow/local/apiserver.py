@@ -92,10 +92,10 @@ class ApiServer:
         verb = (_ON_OBJECT if one else _ON_COLLECTION).get(call.request.method)
         if verb is None or not _is_served(call, verb):
             raise refusals.method_not_allowed()
-        if verb == "list":
-            return self._list(call)
         if call.type.deprecation:
             call.warnings.append(call.type.deprecation)
+        if verb == "list":
+            return self._list(call)
         if one and (wrong := path_segment(call.target.name)):
             raise refusals.bad_request(f'Name parameter invalid: "{call.target.name}": {wrong[0]}')
         return _VERBS[verb](self._core, call)
