@@ -37,7 +37,7 @@ def _container(pod: Entry, asked: str) -> str:
         if asked not in (*containers, *initial):
             raise refusals.bad_request(f"container {asked} is not valid for pod {meta['name']}")
         return asked
-    if len(containers) == 1 and not initial:
+    if len(containers) == 1:
         return str(containers[0])
     default = (meta.get("annotations") or {}).get(_DEFAULT_CONTAINER)
     if default in containers:

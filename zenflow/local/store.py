@@ -191,7 +191,14 @@ class Store:
     def _write(self, name: str, type_: ChangeType, entry: Entry, previous: Entry | None) -> Entry:
         self.storage(name).apply(Change(type_, entry, previous))
         self._written.notify_all()
+        for listener in self._listeners:
+            listener()
         return entry
+
+    def on_write(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after every write, under the lock: it must neither block nor call back."""
+        with self.lock:
+            self._listeners.append(listener)
 
     def wait(self, version: int, timeout: float) -> bool:
         """Block until something newer than a version was written, or `timeout` seconds passed; whether it was."""
