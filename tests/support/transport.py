@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from zenflow.runtime.errors import RuntimeFault, StreamEnded
-from zenflow.runtime.transport import Request, Response
+from zenflow.runtime.errors import RuntimeFault, StreamEnded, Unreachable
+from zenflow.runtime.transport import Request, Response, Stream, Transport
 
 
 def reply(body: Any, status: int = 200, **headers: str) -> Response:
@@ -79,3 +79,25 @@ class ScriptedTransport:
         if isinstance(answer, RuntimeFault):
             raise answer
         return answer
+
+
+class FlakyTransport:
+    """Another transport that can be cut off, with or without the requests still arriving."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.is_down = False
+        self.loses_answers = False
+
+    def send(self, request: Request) -> Response:
+        if self.is_down:
+            raise Unreachable("cut off")
+        response = self._transport.send(request)
+        if self.loses_answers:
+            raise Unreachable("the answer was lost on its way")
+        return response
+
+    def stream(self, request: Request, *, silence: float) -> Stream:
+        if self.is_down:
+            raise Unreachable("cut off")
+        return self._transport.stream(request, silence=silence)

@@ -169,7 +169,11 @@ class LeaderElector:
 
     def _next_spec(self, holder: str, duration: float) -> dict[str, Any]:
         now = _micro_time(self._clock.now())
-        spec = {**self._spec, "holderIdentity": holder, "leaseDurationSeconds": int(duration), "renewTime": now}
+        spec = {**self._spec, "leaseDurationSeconds": int(duration), "renewTime": now}
+        # The API server refuses an empty holder; none at all means that nobody holds it.
+        spec.pop("holderIdentity", None)
+        if holder:
+            spec["holderIdentity"] = holder
         if holder != self._holder:
             spec["acquireTime"] = now
             spec["leaseTransitions"] = int(self._spec.get("leaseTransitions") or 0) + (
