@@ -5,6 +5,7 @@ blocks, so one thread going round is the quickest way from a Job's end to the ne
 """
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 from zenflow.controller.app import App, World, build
@@ -34,11 +35,14 @@ class Engine:
         self._reflectors: tuple[Reflector[Any], ...] = app.reflectors if app else ()
         self._resting = [0.0] * len(self._reflectors)  # until when each waits after a fault
 
-    def settle(self, seconds: float) -> None:
-        """Go round until nothing is left to do, or for so long: the caller has a screen to draw."""
+    def settle(self, seconds: float, look: Callable[[], None] = lambda: None) -> None:
+        """Go round until nothing is left to do, at most for so long; `look` is called after each round."""
         until = self._clock.monotonic() + seconds
-        while self._round() and self._clock.monotonic() < until:
-            pass
+        while True:
+            busy = self._round()
+            look()
+            if not busy or self._clock.monotonic() >= until:
+                return
 
     def wait(self, seconds: float) -> None:
         """Wait until there may be something to do, at most so long."""

@@ -66,7 +66,8 @@ def changes(old: JobFlow | None, new: JobFlow) -> Iterator[str]:
     name = new.metadata.name
     before = old.status if old else JobFlowStatus()
     if new.status.phase != before.phase and new.status.phase and not new.status.phase.is_terminal:
-        yield f"{name} {new.status.phase}{_because(new.status.message)}"
+        said = "" if new.status.phase is FlowPhase.RUNNING else new.status.message  # its steps say the same
+        yield f"{name} {new.status.phase}{_because(said)}"
     known = {status.name: status for status in before.steps}
     for status in new.status.steps:
         was = known.get(status.name)

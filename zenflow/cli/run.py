@@ -13,7 +13,7 @@ from pathlib import Path
 from zenflow.api import durations
 from zenflow.api.names import APPROVED_PREFIX
 from zenflow.api.types import FlowPhase, JobFlow
-from zenflow.cli import home, plan, render, screen
+from zenflow.cli import home, plan, render, screen, warnings
 from zenflow.cli.engine import CONTROLLER_USER, Engine, controller
 from zenflow.cli.interrupts import Interrupts
 from zenflow.cli.keys import Keys, NoKeys
@@ -49,9 +49,11 @@ def run(options: Options) -> int:
         limit = _limit(options.timeout)
         can_ask = Keys.are_there() and not options.quiet
         work = plan.make(options.files, options.approve, can_ask=can_ask, stdin=sys.stdin.buffer)
+        shown = screen.choose(sys.stderr if options.output else sys.stdout, quiet=options.quiet)
+        warnings.go_to(shown.warn)
         cluster = home.build(options.executor, options.workdir)
         try:
-            return _run(work, cluster, options, limit)
+            return _run(work, cluster, shown, options, limit)
         finally:
             cluster.stop()
     except Refused as refused:
@@ -67,14 +69,12 @@ def _limit(timeout: str | None) -> float | None:
         raise Refused([f"--timeout: {error}"]) from None
 
 
-def _run(work: Plan, cluster: LocalCluster, options: Options, limit: float | None) -> int:
+def _run(work: Plan, cluster: LocalCluster, shown: Screen, options: Options, limit: float | None) -> int:
     user = Client(cluster.api.as_user(getpass.getuser()))
     # Everything is accepted before anything runs: nothing is half applied.
     for item in work.others:
         home.create(cluster, user, item)
     uids = [home.create(cluster, user, item).uid for item in work.flows]
-    stream = sys.stderr if options.output else sys.stdout
-    shown = screen.choose(stream, quiet=options.quiet)
     with Interrupts() as interrupts, Keys() if work.asks else NoKeys() as keys:
         session = _Session(cluster, user, shown, uids, SystemClock())
         try:
@@ -110,8 +110,8 @@ class _Session:
         """Go round until all is over. A second Ctrl-C raises KeyboardInterrupt."""
         deadline = None if limit is None else self._clock.monotonic() + limit
         while not self._is_over():
-            self._engine.settle(REFRESH)
-            self._look()
+            self._engine.settle(REFRESH, self._look)
+            self._screen.refresh(self.flows, self._clock.now(), self._question())
             if interrupts.signal:
                 self._cancel("cancelling: waiting for what runs to end; Ctrl-C again kills it")
             elif deadline is not None and self._clock.monotonic() >= deadline:
@@ -130,7 +130,6 @@ class _Session:
             pass
         while self._logs.step() == 0:
             pass
-        self._screen.refresh(self.flows, self._clock.now(), self._question())
 
     def _is_over(self) -> bool:
         ended = {uid for uid, flow in self.watch.flows.items() if flow.status.phase and flow.status.phase.is_terminal}

@@ -17,7 +17,6 @@ from zenflow.api.types import JobFlow
 from zenflow.cli import render
 from zenflow.cli.tree import Line, lay_out
 
-REFRESH_SECONDS = 0.1
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
 
 
@@ -34,6 +33,10 @@ class Screen(Protocol):
 
     def say(self, sentence: str) -> None:
         """Something that a person must know."""
+        ...
+
+    def warn(self, sentence: str) -> None:
+        """Something that a person may want to know."""
         ...
 
     def refresh(self, flows: Sequence[JobFlow], now: datetime, question: str = "") -> None:
@@ -62,6 +65,9 @@ class Plain:
     def say(self, sentence: str) -> None:
         print(sentence, file=self._stream, flush=True)
 
+    def warn(self, sentence: str) -> None:
+        self._print(f"warning: {sentence}")
+
     def refresh(self, flows: Sequence[JobFlow], now: datetime, question: str = "") -> None:
         """Nothing: a line that is out stays as it is."""
 
@@ -81,7 +87,6 @@ class LiveView:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True, vertical_overflow="crop")
         self._layouts: dict[str, tuple[Line, ...]] = {}  # by UID: a flow's steps don't change
-        self._live.start()
 
     def changed(self, old: JobFlow | None, new: JobFlow) -> None:
         """Nothing: the next refresh shows it."""
@@ -93,9 +98,13 @@ class LiveView:
     def say(self, sentence: str) -> None:
         self._print(Text(sentence, style="yellow"))
 
+    def warn(self, sentence: str) -> None:
+        self._print(Text(f"warning: {sentence}", style="dim yellow"))
+
     def refresh(self, flows: Sequence[JobFlow], now: datetime, question: str = "") -> None:
         asked = [Text(question, style="bold yellow")] if question else []
         room = (self._console.height - 1 - 2 * len(asked)) // max(len(flows), 1) - 2
+        self._live.start()  # the first time; nothing is drawn for a run that is refused
         self._live.update(Group(*self._views(flows, now, max(room, 1)), *asked), refresh=True)
 
     def close(self, flows: Sequence[JobFlow], now: datetime) -> None:
