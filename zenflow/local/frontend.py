@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from zenflow.local import discovery, routes, tables
+from zenflow.local import discovery, protobuf, refusals, routes, tables
 from zenflow.local.accept import Form, form_of
 from zenflow.local.apiserver import ApiServer, refused
 from zenflow.local.openapi import EMPTY_V2, PATH_V2, OpenApi
@@ -46,6 +46,10 @@ class Frontend:
         own = self._own(request.path, form) if request.method == "GET" else None
         if own is not None:
             return own
+        try:
+            request = _in_json(request)
+        except protobuf.Malformed as wrong:
+            return refused(refusals.bad_request(str(wrong)))
         response = self._api.as_user(user).send(replace(request, accept=JSON))
         if form not in (Form.TABLE, Form.PARTIAL) or not 200 <= response.status < 300:
             return response
@@ -126,6 +130,14 @@ class _Shaped:
 
     def close(self) -> None:
         self._stream.close()
+
+
+def _in_json(request: Request) -> Request:
+    """A request whose body was protobuf, in JSON. Of an unknown kind it stays as it is: the API server refuses it."""
+    if not request.body or not request.content_type.startswith(protobuf.MEDIA_TYPE):
+        return request
+    body = protobuf.to_json(request.body)
+    return request if body is None else replace(request, body=body, content_type=JSON)
 
 
 def _partial_event(line: bytes) -> bytes:
