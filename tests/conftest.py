@@ -18,6 +18,8 @@ from tests.cluster.fake_node import FakeNode
 from tests.cluster.node import Node
 from tests.cluster.sandbox import Sandbox
 
+pytest_plugins = ("tests.support.no_skips",)
+
 ManagerFactory = Callable[[str | None], type[AClusterManager]]
 CHOICES = ("k8s_kubeconfig_override", "k8s_kubeconfig", "k8s_provider")
 

@@ -113,9 +113,7 @@ def local_command(
     """
     from zenflow.cli import local
 
-    raise typer.Exit(
-        local.serve(port=port, kubeconfig=kubeconfig, executor=executor, workdir=workdir, controller=controller)
-    )
+    raise typer.Exit(local.serve(port, kubeconfig, executor, workdir, with_controller=controller))
 
 
 @app.command("controller")
