@@ -5,7 +5,6 @@ lies below one directory, which goes when it is closed.
 """
 
 import shutil
-import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -78,10 +77,12 @@ class HostExecutor:
         started = self._started.get(run)
         if started is None:
             return
-        if force and started[1].kill:
+        _, launch, _ = started
+        if force and launch.kill:
             # Killing the engine's client alone would leave the container running.
-            subprocess.run(started[1].kill, env=started[1].environment, capture_output=True, check=False)
-        self._processes.signal(run, force=force)
+            self._processes.kill_after(launch.kill, launch.environment, run)
+        else:
+            self._processes.signal(run, force=force)
 
     def exits(self) -> Sequence[Exit]:
         return [self._exit(ended) for ended in self._processes.ended()]

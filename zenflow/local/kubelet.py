@@ -5,6 +5,7 @@ The rules for one Pod are in `local.podworker`; here are the watch, the slots an
 Probes, lifecycle hooks, resources and security contexts are not known: a running container counts as ready.
 """
 
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -43,6 +44,8 @@ class Kubelet:
         self._slots = slots
         self._workers: dict[str, PodWorker] = {}  # by Pod uid; each holds a slot
         self._published: dict[str, bytes] = {}  # by Pod uid: the status last written
+        self._left: dict[Key, list[PodWorker]] = {}  # those of them whose object is gone; a successor may have the key
+        self._done: set[str] = set()  # uids of Pods that have ended and still exist: they never run again
         self._waiting: dict[Key, None] = {}  # Pods without a slot, oldest first
         self._pods: Informer[Pod] = Informer(PODS, msgspec.json.Decoder(Pod).decode)
         self._pods.add_handler(self._on_pod)
@@ -60,14 +63,21 @@ class Kubelet:
         return min((time for time in times if time is not None), default=None)
 
     def _on_pod(self, old: Pod | None, new: Pod | None) -> None:
-        if old is not None and new is None and old.metadata.uid in self._workers:
-            # Deleted without grace: whatever still runs ends by itself or by force, and nobody is told.
-            self._workers[old.metadata.uid].stop(self._clock.now(), old.spec.termination_grace_period_seconds)
-        elif old is not None and new is None:
-            self._executor.discard(old)
+        if old is not None and new is None:
+            self._on_gone(old)
         pod = new or old
         if pod is not None:
             self._worker.queue.add(pod.metadata.key)
+
+    def _on_gone(self, pod: Pod) -> None:
+        self._done.discard(pod.metadata.uid)
+        worker = self._workers.get(pod.metadata.uid)
+        if worker is None:
+            self._executor.discard(pod)
+            return
+        # Deleted without grace: whatever still runs ends by itself or by force, and nobody is told.
+        worker.stop(self._clock.now(), pod.spec.termination_grace_period_seconds)
+        self._left.setdefault(pod.metadata.key, []).append(worker)
 
     def _exited(self, ended: Exit) -> None:
         worker = self._workers.get(ended.run.pod_uid)
@@ -85,18 +95,22 @@ class Kubelet:
             self._offer_slot()
 
     def _look_at(self, key: Key, pod: Pod | None) -> None:
-        # Under one name there may be a Pod that still runs although its object is gone, and its successor.
-        for left in [w for w in self._workers.values() if w.pod.metadata.key == key and not _is(pod, w.pod)]:
+        for left in tuple(self._left.get(key, ())):
             self._wind_up(left)
         if pod is None:
             return
         worker = self._workers.get(pod.metadata.uid)
-        if worker is None and not pod.is_terminal and pod.metadata.deletion_timestamp is None:
+        if worker is None and self._may_run(pod):
             worker = self._take_on(pod)
         if worker is not None:
             self._drive(worker, pod)
         elif pod.metadata.deletion_timestamp is not None:
             self._remove(pod)
+
+    def _may_run(self, pod: Pod) -> bool:
+        """Asked for a Pod without a worker. The cache may not show its end yet, so our own word counts too."""
+        is_over = pod.is_terminal or pod.metadata.uid in self._done
+        return not is_over and pod.metadata.deletion_timestamp is None
 
     def _take_on(self, pod: Pod) -> PodWorker | None:
         """Give the Pod a slot, or put it in the queue for one."""
@@ -120,16 +134,21 @@ class Kubelet:
         self._worker.look_again(pod.metadata.key, worker.look_again_at)
         if worker.is_done:
             self._release(worker)
+            self._done.add(pod.metadata.uid)
             if pod.metadata.deletion_timestamp is not None:
                 self._remove(pod)
 
     def _wind_up(self, worker: PodWorker) -> None:
         """Bring a Pod whose object is gone to its end."""
+        key = worker.pod.metadata.key
         worker.advance(self._clock.now())
-        self._worker.look_again(worker.pod.metadata.key, worker.look_again_at)
+        self._worker.look_again(key, worker.look_again_at)
         if worker.is_done:
             self._release(worker)
             self._executor.discard(worker.pod)
+            others = [left for left in self._left.pop(key) if left is not worker]
+            if others:
+                self._left[key] = others
 
     def _publish(self, worker: PodWorker) -> None:
         """Write the status if it differs from what was last written."""
@@ -137,7 +156,8 @@ class Kubelet:
         body = patch_of({"metadata": {"uid": meta.uid}, "status": worker.status(self._clock.now())})
         if self._published.get(meta.uid) == body:
             return
-        self._client.patch(PODS, meta.name, body, meta.namespace, subresource="status")
+        with suppress(NotFound):
+            self._client.patch(PODS, meta.name, body, meta.namespace, subresource="status")
         self._published[meta.uid] = body
 
     def _release(self, worker: PodWorker) -> None:
@@ -156,14 +176,8 @@ class Kubelet:
     def _remove(self, pod: Pod) -> None:
         """Finish a graceful deletion: nothing of the Pod runs."""
         meta = pod.metadata
-        try:
+        with suppress(NotFound):
             self._client.delete(PODS, meta.name, meta.namespace, uid=meta.uid, grace_period=0)
-        except NotFound:
-            return
-
-
-def _is(pod: Pod | None, other: Pod) -> bool:
-    return pod is not None and pod.metadata.uid == other.metadata.uid
 
 
 def _grace(pod: Pod) -> float:

@@ -74,6 +74,15 @@ class Processes:
             if process is not None:
                 _signal_group(process.pid, signal.SIGKILL if force else signal.SIGTERM)
 
+    def kill_after(self, argv: Sequence[str], environment: Mapping[str, str], run: RunId) -> None:
+        """Run a command that ends what the process stands for, then kill the process; without waiting for either."""
+
+        def kill() -> None:
+            subprocess.run(argv, env=environment, capture_output=True, check=False)
+            self.signal(run, force=True)
+
+        _start_thread(f"kill of {run.container}", kill)
+
     def ended(self) -> Sequence[Ended]:
         """What has ended since the last call, in order."""
         with self._changed:
