@@ -11,7 +11,7 @@ from zenflow.api.types import Step
 class Graph:
     """Steps by position in `spec.steps`.
 
-    `order` is topological and stable: steps that could stand in either order stand as written.
+    `order` is topological and stable: layer by layer, the steps of a layer as written.
     `dependencies[i]` are the positions that step i waits for.
     """
 

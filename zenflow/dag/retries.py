@@ -1,5 +1,6 @@
 """How long a step waits before its next Job (guide: Step Retries; semantics.md, section 4)."""
 
+import sys
 from datetime import timedelta
 from typing import assert_never
 
@@ -32,4 +33,4 @@ def _power(factor: float, exponent: int) -> float:
     try:
         return factor**exponent
     except OverflowError:
-        return float("inf")
+        return sys.float_info.max  # not infinity: a base of 0 times infinity is no number
