@@ -9,7 +9,7 @@ from zenflow.api.types import (
     PodFailureAction,
     PodFailurePolicy,
 )
-from zenflow.dag.snapshot import Attempt, ContainerExit
+from zenflow.dag.snapshot import JOB_DELETED, Attempt, ContainerExit
 
 _DEFAULT_CONTAINER = "main"
 
@@ -25,12 +25,13 @@ def verdict(policy: PodFailurePolicy | None, exits: Sequence[ContainerExit]) -> 
 
 def explain(attempt: Attempt) -> str:
     """One sentence on why an attempt failed: the Job's own words and the last lines of the failed container."""
-    if attempt.is_gone:
-        return attempt.message
+    if attempt.is_gone and (attempt.reason == JOB_DELETED or not attempt.exits):
+        return cut(attempt.message)
     head = f"Job {attempt.job_name} failed"
     if attempt.reason:
         head += f" ({attempt.reason})"
-    return cut(f"{head}: {describe_exit(attempt.exits[-1])}" if attempt.exits else f"{head}: {attempt.message}")
+    cause = describe_exit(attempt.exits[-1]) if attempt.exits else attempt.message
+    return cut(f"{head}: {cause}" if cause else head)
 
 
 def describe_exit(exited: ContainerExit) -> str:

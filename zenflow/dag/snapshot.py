@@ -8,6 +8,9 @@ from enum import Enum, auto
 from zenflow.api.types import ConcurrencyPolicy, JobFlow
 from zenflow.dag.graph import Graph
 
+# The reason of an attempt whose Job someone deleted while its step ran.
+JOB_DELETED = "JobDeleted"
+
 
 class Outcome(Enum):
     """What an attempt came to, read from the Job's conditions, never from its counters."""
@@ -42,7 +45,7 @@ class Attempt:
     """One Job made for a step.
 
     `is_gone`: the Job was there (a status or a watch event says so) and is not any more;
-    an attempt that is gone without a recorded outcome is FAILED with reason JobDeleted.
+    an attempt that is gone without an outcome of its own is FAILED with reason JobDeleted.
     """
 
     step: str

@@ -12,11 +12,16 @@ from zenflow.api.names import APPROVED_BY_PREFIX, APPROVED_PREFIX
 from zenflow.api.types import JobRef, PodFailureAction, PodFailurePolicy, Step, StepPhase, StepStatus, StepType
 from zenflow.dag.failures import cut, describe_exit, explain, verdict
 from zenflow.dag.retries import retries_left, wait_before
-from zenflow.dag.snapshot import Attempt, Outcome, Snapshot
+from zenflow.dag.snapshot import JOB_DELETED, Attempt, Outcome, Snapshot
 
 # Reasons that decisions read back from a recorded status.
 WHEN_FALSE = "WhenFalse"
 BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"
+APPROVED = "Approved"
+REJECTED = "Rejected"
+
+# Under these a recorded message tells of an earlier attempt and is kept; any other is about something that has passed.
+_REASONS_OF_EVIDENCE = frozenset({None, "Backoff", "Suspended"})
 
 # A Pod that cannot start says so in its step's status only after this long: most troubles pass by themselves.
 TROUBLE_AFTER = timedelta(seconds=30)
@@ -126,11 +131,11 @@ def ask(step: Step, recorded: StepStatus | None, snapshot: Snapshot) -> Asking |
     answer = annotations.get(APPROVED_PREFIX + step.name)
     who = annotations.get(APPROVED_BY_PREFIX + step.name)
     if answer == "true":
-        text = f"Approved by {who}" if who else "Approved"
-        return Ended(step, _end(status, StepPhase.SUCCEEDED, "Approved", text, snapshot.now, approved_by=who))
+        text = f"Approved by {who}" if who else APPROVED
+        return Ended(step, _end(status, StepPhase.SUCCEEDED, APPROVED, text, snapshot.now, approved_by=who))
     if answer == "false":
-        text = f"Rejected by {who}" if who else "Rejected"
-        return Ended(step, _end(status, StepPhase.FAILED, "Rejected", text, snapshot.now, approved_by=who))
+        text = f"Rejected by {who}" if who else REJECTED
+        return Ended(step, _end(status, StepPhase.FAILED, REJECTED, text, snapshot.now, approved_by=who))
     deadline = _deadline(step, status.start_time)
     if deadline is not None and snapshot.now >= deadline:
         return Ended(step, _timed_out(step, status, snapshot.now))
@@ -186,11 +191,11 @@ def _assess_attempts(
     latest = attempts[-1]
     status = _describe(step, recorded, attempts, snapshot.now)
     if latest.outcome is Outcome.SUCCEEDED:
-        text = "" if latest.number == 1 else f"Succeeded after {latest.number - 1} retries"
+        text = "" if latest.number == 1 else f"Succeeded at attempt {latest.number}"
         return Ended(step, _end(status, StepPhase.SUCCEEDED, None, text, _ended_at(latest, snapshot), exit_code=None))
     deadline = _deadline(step, status.start_time)
     is_late = deadline is not None and snapshot.now >= deadline
-    if latest.outcome is Outcome.FAILED:
+    if latest.outcome is Outcome.FAILED and not _was_deleted_late(latest, deadline, snapshot):
         standing = _after_failure(step, recorded, status, latest, snapshot)
         if not (is_late and isinstance(standing, Retrying)):
             return standing
@@ -199,13 +204,20 @@ def _assess_attempts(
     return Running(step, status, latest, deadline)
 
 
+def _was_deleted_late(latest: Attempt, deadline: datetime | None, snapshot: Snapshot) -> bool:
+    """Whether the deadline cost the Job: we may have deleted it and crashed before the status said why."""
+    return latest.reason == JOB_DELETED and deadline is not None and _ended_at(latest, snapshot) >= deadline
+
+
 def _after_failure(
     step: Step, recorded: StepStatus | None, status: StepStatus, latest: Attempt, snapshot: Snapshot
 ) -> Ended | Retrying:
     policy: PodFailurePolicy | None = snapshot.flow.spec.execution_policy.pod_failure_policy
     action, exit_code = verdict(policy, latest.exits)
     at = _ended_at(latest, snapshot)
-    failed = _end(status, StepPhase.FAILED, latest.reason if latest.is_gone else "JobFailed", explain(latest), at)
+    # Not the Job's own reason: a Job's BackoffLimitExceeded is not the flow's, which decisions read back.
+    reason = JOB_DELETED if latest.reason == JOB_DELETED else "JobFailed"
+    failed = _end(status, StepPhase.FAILED, reason, explain(latest), at)
     if action is PodFailureAction.IGNORE:
         text = f"Exit code {exit_code} ignored by podFailurePolicy"
         return Ended(step, _end(status, StepPhase.SUCCEEDED, "FailureIgnored", text, at))
@@ -238,7 +250,7 @@ def _describe(step: Step, recorded: StepStatus | None, attempts: Sequence[Attemp
         retry_count=latest.number - 1,
         job_ref=JobRef(name=latest.job_name, uid=latest.job_uid),
         exit_code=exits[-1].exit_code if exits else (recorded.exit_code if recorded else None),
-        message=recorded.message if recorded else None,
+        message=recorded.message if recorded and recorded.reason in _REASONS_OF_EVIDENCE else None,
     )
     tell_at = troubled_at(latest)
     if latest.trouble is not None and tell_at is not None and now >= tell_at:
