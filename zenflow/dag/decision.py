@@ -8,11 +8,11 @@ from datetime import timedelta
 
 from zenflow.dag import flows, report
 from zenflow.dag.actions import Decision, DeleteFlow, EnsureClaim, EnsureConfigMap
-from zenflow.dag.endings import skip_all, stop, wind_down
+from zenflow.dag.endings import cut_off_recorded, skip_all, stop, wind_down
 from zenflow.dag.flows import Failure
 from zenflow.dag.publication import publish, to_delete
 from zenflow.dag.snapshot import Snapshot
-from zenflow.dag.steps import Standing, assess
+from zenflow.dag.steps import Ended, Standing, assess
 from zenflow.dag.walk import go_on, settle_refusal, walk
 
 
@@ -44,9 +44,9 @@ def _after_the_end(snapshot: Snapshot) -> Decision:
 
 
 def _refuse(snapshot: Snapshot) -> Decision:
-    """A spec that is wrong fails with all its problems, and starts nothing."""
+    """A spec that is wrong fails with all its problems, and starts nothing; what ran before the edit is stopped."""
     failure = Failure("InvalidSpec", "; ".join(snapshot.problems))
-    return Decision(status=report.ended(snapshot, snapshot.flow.status.steps, failure), is_urgent=True)
+    return publish(snapshot, report.ended(snapshot, cut_off_recorded(snapshot, failure), failure))
 
 
 def _hold(snapshot: Snapshot) -> Decision | None:
@@ -83,7 +83,8 @@ def _advance(snapshot: Snapshot) -> Decision:
     standings: list[Standing] = [settle_refusal(standing, snapshot) for standing in assessed]
     standings = flows.spend_budget(snapshot, standings)
     forced = flows.forced_end(snapshot)
-    if forced is not None:
+    # Nothing is left to stop where every step has ended: a controller that was down at the deadline changes no outcome.
+    if forced is not None and not all(isinstance(standing, Ended) for standing in standings):
         return stop(snapshot, standings, forced)
     failure = flows.failure_of(standings)
     if failure is not None:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from zenflow.api.types import StepPhase, StepStatus
+from zenflow.api.types import Step, StepPhase, StepStatus
 from zenflow.dag import report
 from zenflow.dag.actions import Decision
+from zenflow.dag.failures import cut
 from zenflow.dag.flows import Failure
 from zenflow.dag.publication import next_wake, overdue, publish, record_before, to_delete
 from zenflow.dag.snapshot import Snapshot
@@ -38,7 +39,12 @@ def stop(snapshot: Snapshot, standings: Sequence[Standing], failure: Failure) ->
 
 def skip_all(snapshot: Snapshot, failure: Failure) -> tuple[StepStatus, ...]:
     """The steps of a flow that ends before it started."""
-    return tuple(skip(step, "FlowFailed", failure.message, snapshot.now) for step in snapshot.flow.spec.steps)
+    return tuple(_never_run(step, snapshot, failure) for step in snapshot.flow.spec.steps)
+
+
+def cut_off_recorded(snapshot: Snapshot, failure: Failure) -> tuple[StepStatus, ...]:
+    """The steps of a flow whose spec cannot be read any more, from the status alone."""
+    return tuple(_cut_off_status(status, snapshot, failure) for status in snapshot.flow.status.steps)
 
 
 def _leave(standing: Standing, snapshot: Snapshot) -> StepStatus:
@@ -64,7 +70,7 @@ def _close(snapshot: Snapshot, standings: Sequence[Standing], failure: Failure) 
         if isinstance(standing, Unstarted):
             blocked = next((d for d in snapshot.graph.dependencies[index] if _blocks(statuses[d], standings[d])), None)
             if blocked is None:
-                statuses[index] = skip(standing.step, "FlowFailed", failure.message, snapshot.now)
+                statuses[index] = _never_run(standing.step, snapshot, failure)
             else:
                 text = f"Its dependency {statuses[blocked].name} did not succeed"
                 statuses[index] = skip(standing.step, "DependencyFailed", text, snapshot.now)
@@ -74,7 +80,7 @@ def _close(snapshot: Snapshot, standings: Sequence[Standing], failure: Failure) 
 def _blocks(status: StepStatus, standing: Standing) -> bool:
     if status.phase is StepPhase.SKIPPED:
         return status.reason == "DependencyFailed"
-    return status.phase is StepPhase.FAILED and not standing.step.continue_on_failure
+    return Ended(standing.step, status).is_fatal
 
 
 def _cut_off(standing: Standing, snapshot: Snapshot, failure: Failure) -> StepStatus:
@@ -84,15 +90,29 @@ def _cut_off(standing: Standing, snapshot: Snapshot, failure: Failure) -> StepSt
         case Retrying():
             return standing.failed
         case Running():
-            return standing.status.model_copy(
-                update={
-                    "phase": StepPhase.FAILED,
-                    "reason": failure.reason,
-                    "message": failure.message,
-                    "completion_time": stamp(snapshot.now),
-                }
-            )
+            return _cut_off_status(standing.status, snapshot, failure)
         case Asking() | Unstarted():
-            return skip(standing.step, "FlowFailed", failure.message, snapshot.now)
+            return _never_run(standing.step, snapshot, failure)
         case _:
             assert_never(standing)
+
+
+def _cut_off_status(status: StepStatus, snapshot: Snapshot, failure: Failure) -> StepStatus:
+    has_run = status.job_ref is not None
+    end = {
+        "phase": StepPhase.FAILED if has_run else StepPhase.SKIPPED,
+        "reason": failure.reason if has_run else "FlowFailed",
+        "message": cut(failure.message) if has_run else _too_late(failure),
+        "completion_time": stamp(snapshot.now),
+        "next_retry_time": None,
+    }
+    return status if status.phase.is_terminal else status.model_copy(update=end)
+
+
+def _never_run(step: Step, snapshot: Snapshot, failure: Failure) -> StepStatus:
+    return skip(step, "FlowFailed", _too_late(failure), snapshot.now)
+
+
+def _too_late(failure: Failure) -> str:
+    """Short, because up to 2,000 steps say it; the flow's own message has the whole story."""
+    return f"Never ran: the flow failed first ({failure.reason})"

@@ -8,7 +8,7 @@ from zenflow.api.types import JobFlowStatus, JobRef, StepPhase, StepStatus
 from zenflow.dag import flows, report
 from zenflow.dag.actions import Action, Decision, DeleteJob
 from zenflow.dag.snapshot import Attempt, Snapshot
-from zenflow.dag.steps import Asking, Ended, Retrying, Running, Standing, Unstarted, troubled_at
+from zenflow.dag.steps import APPROVED, REJECTED, Asking, Ended, Retrying, Running, Standing, Unstarted, troubled_at
 
 
 def publish(
@@ -25,17 +25,21 @@ def publish(
 
 
 def _is_urgent(before: JobFlowStatus, after: JobFlowStatus) -> bool:
-    """A new phase, an approval asked or given, evidence of a failure: written at once; the rest is coalesced."""
+    """A new phase and what no Job shows, or not for long, is written at once; the rest is coalesced."""
     if before.phase is not after.phase or len(before.steps) != len(after.steps):
         return True
-    return any(
-        was is not now
-        and (
-            (was.phase is not now.phase and StepPhase.PENDING_APPROVAL in (was.phase, now.phase))
-            or was.exit_code != now.exit_code
-        )
-        for was, now in zip(before.steps, after.steps, strict=True)
-    )
+    pairs = zip(before.steps, after.steps, strict=True)
+    return any(was is not now and _is_news(was, now) for was, now in pairs)
+
+
+def _is_news(was: StepStatus, now: StepStatus) -> bool:
+    """An approval asked or given (also early), a failure, its evidence and the wait that follows it."""
+    if was.exit_code != now.exit_code or (now.next_retry_time and was.next_retry_time != now.next_retry_time):
+        return True
+    if was.phase is now.phase:
+        return False
+    is_answer = now.reason in (APPROVED, REJECTED)
+    return is_answer or now.phase in (StepPhase.FAILED, StepPhase.PENDING_APPROVAL)
 
 
 def to_delete(attempts: Iterable[Attempt]) -> tuple[DeleteJob, ...]:
@@ -62,8 +66,9 @@ def record_before(snapshot: Snapshot, doomed: Sequence[Attempt]) -> Decision | N
     unrecorded = {attempt.step: _running(attempt, snapshot) for attempt in doomed if attempt.job_name not in names}
     if not unrecorded:
         return None
-    before = snapshot.flow.status.steps or report.unstarted(snapshot)
-    steps = tuple(unrecorded.get(status.name, status) for status in before)
+    recorded = {status.name: status for status in snapshot.flow.status.steps}
+    known = {**{status.name: status for status in report.unstarted(snapshot)}, **recorded, **unrecorded}
+    steps = tuple(known[step.name] for step in snapshot.flow.spec.steps)
     return Decision(status=report.going(snapshot, steps), is_urgent=True, wake_at=snapshot.now)
 
 

@@ -22,10 +22,9 @@ _NAMES_SHOWN = 3
 
 
 def waiting(snapshot: Snapshot, message: str) -> JobFlowStatus:
-    """A flow that has not started."""
+    """A flow that has not started. Its steps are those of the spec now, which may still be edited."""
     phase = FlowPhase.SUSPENDED if snapshot.flow.spec.suspend else FlowPhase.PENDING
-    steps = snapshot.flow.status.steps or unstarted(snapshot)
-    return _status(snapshot, phase, steps, message=message)
+    return _status(snapshot, phase, unstarted(snapshot), message=message)
 
 
 def going(snapshot: Snapshot, steps: Sequence[StepStatus]) -> JobFlowStatus:
