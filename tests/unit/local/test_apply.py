@@ -72,6 +72,14 @@ def test_a_field_of_another_manager_is_a_conflict() -> None:
     assert _apply(server, {**config_map(), "data": {"a": "1"}})["code"] == 409
 
 
+def test_a_value_that_was_taken_over_is_no_longer_owned() -> None:
+    """The new owner changes it without a conflict with the old one."""
+    server = Embedded()
+    _apply(server, {**config_map(), "data": {"a": "1"}})
+    _apply(server, {**config_map(), "data": {"a": "2"}}, "you", force=True)
+    assert _apply(server, {**config_map(), "data": {"a": "3"}}, "you")["data"] == {"a": "3"}
+
+
 def test_lists_are_joined_as_the_schema_says() -> None:
     """Maps by key, sets by value, the rest replaced."""
     server = _things()

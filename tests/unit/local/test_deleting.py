@@ -145,6 +145,13 @@ class TestGracePeriod:
         server.delete(f"{PODS}/pod")
         assert server.names(PODS) == []
 
+    def test_a_finished_pod_ends_at_once(self) -> None:
+        """There is nothing left to end."""
+        server = self._running()
+        server.merge(f"{PODS}/pod/status", {"status": {"phase": "Succeeded"}})
+        server.delete(f"{PODS}/pod")
+        assert server.names(PODS) == []
+
     def test_status_goes_on_while_it_ends(self) -> None:
         """An update of a Pod in its grace period does not remove it."""
         server = self._running()
@@ -206,6 +213,13 @@ class TestNamespaces:
         assert server.delete(f"{self._URL}/other")["status"]["phase"] == "Terminating"
         assert server.get(f"{self._URL}/other")["code"] == 404
         assert server.names("/api/v1/configmaps") == []
+
+    def test_an_empty_one_goes_at_once(self) -> None:
+        """There is nothing to wait for."""
+        server = Embedded()
+        server.create(self._URL, {"metadata": {"name": "other"}})
+        server.delete(f"{self._URL}/other")
+        assert server.get(f"{self._URL}/other")["code"] == 404
 
     def test_finalizers_in_it_hold_it(self) -> None:
         """It is Terminating, takes nothing new, and goes with the last object."""
