@@ -122,7 +122,9 @@ class KubeTransport:
         self._renewed_at = self._clock.monotonic()
 
     @classmethod
-    def from_config(cls, kubeconfig: str | None = None, context: str | None = None) -> "KubeTransport":
+    def from_config(
+        cls, kubeconfig: str | None = None, context: str | None = None, *, clock: Clock | None = None
+    ) -> "KubeTransport":
         """The cluster of `kubeconfig`, else of $KUBECONFIG, else the one this Pod runs in, else of ~/.kube/config.
 
         Raises `errors.Unconfigured` when that one cannot be used.
@@ -131,13 +133,15 @@ class KubeTransport:
 
         path = kubeconfig or os.environ.get("KUBECONFIG")
         if not path and not context and "KUBERNETES_SERVICE_HOST" in os.environ:
-            return cls.in_cluster()
-        return cls(lambda: _load_kubeconfig(path or KUBE_CONFIG_DEFAULT_LOCATION, context))
+            return cls.in_cluster(clock=clock)
+        return cls(lambda: _load_kubeconfig(path or KUBE_CONFIG_DEFAULT_LOCATION, context), clock=clock)
 
     @classmethod
-    def in_cluster(cls, folder: Path = SERVICE_ACCOUNT, environ: Mapping[str, str] | None = None) -> "KubeTransport":
+    def in_cluster(
+        cls, folder: Path = SERVICE_ACCOUNT, environ: Mapping[str, str] | None = None, *, clock: Clock | None = None
+    ) -> "KubeTransport":
         """The cluster this Pod runs in, by its service account's mounted token. Raises `errors.Unconfigured`."""
-        return cls(lambda: _load_service_account(folder, os.environ if environ is None else environ))
+        return cls(lambda: _load_service_account(folder, os.environ if environ is None else environ), clock=clock)
 
     @property
     def host(self) -> str:
@@ -299,13 +303,13 @@ class _NetworkStream:
 
 def _load_kubeconfig(path: str, context: str | None) -> "Configuration":
     from kubernetes.client import Configuration
-    from kubernetes.config import ConfigException, load_kube_config
+    from kubernetes.config import load_kube_config
 
     configuration = Configuration()
     try:
         load_kube_config(path, context=context, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError, ValueError) as error:
-        raise Unconfigured(f"kubeconfig {path}: {error}") from error
+    except Exception as error:  # the package lets out whatever its parsing meets: YAMLError, TypeError, KeyError, …
+        raise Unconfigured(f"kubeconfig {path}: {' '.join(str(error).split())}") from error
     return configuration
 
 
