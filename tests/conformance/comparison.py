@@ -1,0 +1,57 @@
+"""What two servers must have in common in an answer: everything but what each makes up for itself."""
+
+from typing import Any
+
+import msgspec
+
+from zenflow.runtime.transport import Request, Response
+
+Object = dict[str, Any]
+
+# Made by each server on its own: identities, counters, times, and bookkeeping of field managers.
+_OWN = ("uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "managedFields", "selfLink", "continue")
+# Put into every namespace by the controller manager, at its own time.
+_FOREIGN = ("kube-root-ca.crt",)
+
+
+def shape(request: Request, response: Response) -> Object:
+    """The answer without what is each server's own."""
+    if not response.headers.get("content-type", "").startswith("application/json"):
+        return {"status": response.status, "text": response.body.decode(errors="replace").strip()}
+    return {"status": response.status, "body": normalize(msgspec.json.decode(response.body))}
+
+
+def normalize(value: Any) -> Any:
+    """The same for a decoded object, list, Status or part of them."""
+    if isinstance(value, list):
+        return [normalize(item) for item in value if not _is_foreign(item)]
+    if not isinstance(value, dict):
+        return value
+    result = {key: normalize(item) for key, item in value.items() if key not in _OWN or key == "kind"}
+    if "generateName" in result:
+        result["name"] = f"{result['generateName']}*"
+    labels = ("batch.kubernetes.io/controller-uid", "controller-uid")
+    return {key: "*" if key in labels else item for key, item in result.items()}
+
+
+def event(line: bytes) -> Object | None:
+    """A watch event without what is the server's own; None for bookmarks and what others wrote."""
+    decoded = msgspec.json.decode(line)
+    if decoded["type"] == "BOOKMARK" or _is_foreign(decoded["object"]):
+        return None
+    return {"type": decoded["type"], "object": normalize(decoded["object"])}
+
+
+def differences(one: Any, other: Any, path: str = "") -> list[str]:
+    """Where two normalized answers differ: `path: real != embedded`, one a line."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = sorted({*one, *other})
+        return [line for key in keys for line in differences(one.get(key), other.get(key), f"{path}.{key}")]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        pairs = enumerate(zip(one, other, strict=True))
+        return [line for index, (a, b) in pairs for line in differences(a, b, f"{path}[{index}]")]
+    return [] if one == other else [f"{path}: {one!r} != {other!r}"]
+
+
+def _is_foreign(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("metadata", {}).get("name") in _FOREIGN

@@ -1,0 +1,115 @@
+"""The same generated requests to the embedded API server and to a real kube-apiserver are answered alike."""
+
+import itertools
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from pytest_kubernetes.providers.base import AClusterManager  # type: ignore[import-untyped]
+
+from tests.conformance.comparison import differences, event, shape
+from tests.conformance.known import unexpected
+from tests.conformance.requests import KINDS, Answers, Generator
+from tests.support.waiting import eventually
+from zenflow.api import crd
+from zenflow.local.apiserver import ApiServer
+from zenflow.runtime.clock import SystemClock
+from zenflow.runtime.errors import StreamEnded
+from zenflow.runtime.transport import KubeTransport, Request, Response, Stream, Transport
+
+SEEDS = range(8)
+LENGTH = 60  # requests for each seed: 480 in all
+
+
+@dataclass(slots=True)
+class Server:
+    """One of the two, with what it has said."""
+
+    transport: Transport
+    answers: Answers = field(default_factory=Answers)
+
+    def send(self, request: Request) -> Response:
+        return self.transport.send(request)
+
+    def create_namespace(self, name: str) -> None:
+        body = json.dumps({"metadata": {"name": name}}).encode()
+        assert self.send(Request("POST", "/api/v1/namespaces", body=body)).status == 201
+
+    def install_crd(self) -> None:
+        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        status = self.send(Request("POST", path, body=json.dumps(crd.build()).encode())).status
+        assert status in (201, 409)
+        served = Request("GET", "/apis/workflow.zen.io/v1alpha1/jobflows")
+        eventually(lambda: self.send(served).status == 200, within=30, what="JobFlows are served")
+
+
+@pytest.fixture(scope="module")
+def pair(control_plane_cluster: AClusterManager) -> Callable[[], tuple[Server, Server]]:
+    """The real server and the embedded one, both with the CRD; each test gets them with nothing said yet."""
+    real = KubeTransport.from_config(str(control_plane_cluster.kubeconfig))
+    embedded = ApiServer(clock=SystemClock(), uid=lambda: str(uuid.uuid4()))
+    for transport in (real, embedded):
+        Server(transport).install_crd()
+    return lambda: (Server(real), Server(embedded))
+
+
+def open_watches(server: Server, namespace: str) -> list[Stream]:
+    streams = []
+    for kind in KINDS:
+        listed = json.loads(server.send(Request("GET", kind.path(namespace))).body)
+        query = (
+            ("watch", "true"),
+            ("resourceVersion", listed["metadata"]["resourceVersion"]),
+            ("timeoutSeconds", "60"),
+        )
+        streams.append(server.transport.stream(Request("GET", kind.path(namespace), query), silence=60.0))
+    return streams
+
+
+def read_until_marker(stream: Stream) -> list[object]:
+    """The events before the one about the object `marker`."""
+    events: list[object] = []
+    while True:
+        try:
+            lines = stream.read()
+        except StreamEnded:
+            return [*events, "the watch ended before its marker"]
+        for line in lines:
+            if json.loads(line)["object"]["metadata"].get("name") == "marker":
+                stream.close()
+                return events
+            told = event(line)
+            if told is not None:
+                events.append(told)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_generated_requests_are_answered_alike(seed: int, pair: Callable[[], tuple[Server, Server]]) -> None:
+    """Status, body or Status message of each answer, and at the end every watch event, agree."""
+    real, embedded = pair()
+    namespace = f"conformance-{seed}-{uuid.uuid4().hex[:6]}"
+    for server in (real, embedded):
+        server.create_namespace(namespace)
+    watches = [open_watches(server, namespace) for server in (real, embedded)]
+    found: list[str] = []
+    for number, step in enumerate(itertools.islice(Generator(seed, namespace).steps(), LENGTH)):
+        shapes = []
+        for server in (real, embedded):
+            request = step(server.answers)
+            response = server.send(request)
+            server.answers.learn(request, response)
+            shapes.append(shape(request, response))
+        asked = f"{number} {request.method} {request.path} {dict(request.query)} {request.body[:300]!r}"
+        found += [f"{asked}\n    {line}" for line in unexpected(differences(*shapes))]
+    for server in (real, embedded):
+        for kind in KINDS:
+            assert (
+                server.send(Request("POST", kind.path(namespace), body=json.dumps(kind.make("marker")).encode())).status
+                == 201
+            )
+    for kind, one, other in zip(KINDS, *watches, strict=True):
+        lines = differences(read_until_marker(one), read_until_marker(other))
+        found += [f"watch {kind.plural}\n    {line}" for line in unexpected(lines)]
+    assert not found, "\n".join(found)
