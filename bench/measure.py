@@ -18,7 +18,8 @@ from tests.cluster.audit import Call
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.fake_node import FakeNode
 from tests.cluster.sandbox import Sandbox
-from tests.support.recorder import Record, Recorder
+from tests.support.record import Record
+from tests.support.recorder import Recorder
 from tests.support.waiting import eventually
 
 TICK = os.sysconf("SC_CLK_TCK")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from tests.support.recorder import JobRecord, Record
+from tests.support.record import JobRecord, Record
 
 NEVER_RAN = "Skipped"
 
