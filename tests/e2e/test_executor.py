@@ -122,7 +122,9 @@ def test_a_job_of_one_process_completes(machine: Machine) -> None:
     assert [c["type"] for c in job["status"]["conditions"]] == ["SuccessCriteriaMet", "Complete"]
 
 
-@pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$$$", 143), ("kill -9 $$$$", 137)])
+@pytest.mark.parametrize(
+    ("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$$$", 143), ("kill -9 $$$$", 137)]
+)
 def test_exit_codes_are_the_processs(machine: Machine, script: str, code: int) -> None:
     """A signal n is 128 + n."""
     assert end(machine.run(script))["exitCode"] == code

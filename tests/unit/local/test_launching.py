@@ -1,0 +1,124 @@
+"""From a resolved container to a command line."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.support.workloads import pod
+from zenflow.local.executor import RunId, StartError
+from zenflow.local.launching import EngineLauncher, Mount, PlainLauncher, Resolved
+from zenflow.local.workloads import Container
+
+USER = {"PATH": "/usr/bin:/bin", "HOME": "/home/jo", "AWS_SECRET_ACCESS_KEY": "x"}
+
+
+def resolved(
+    command: tuple[str, ...] = ("run",),
+    args: tuple[str, ...] = (),
+    *,
+    environment: Mapping[str, str] | None = None,
+    **container: Any,
+) -> Resolved:
+    """A container with `/data` mounted from `/real`."""
+    spec = msgspec.convert({"name": "main", "image": "busybox", **container}, Container)
+    return Resolved(
+        run=RunId("uid", "main", 2),
+        pod=pod("p"),
+        spec=spec,
+        command=command,
+        args=args,
+        environment=environment or {},
+        mounts=(Mount(Path("/real"), "/data", read_only=True),),
+        scratch=Path("/scratch"),
+        termination_file=Path("/scratch/message"),
+    )
+
+
+def test_a_process_gets_real_paths_in_command_args_and_env() -> None:
+    """And its termination message's file."""
+    container = resolved(("sh", "-c"), ("cat /data/x >/dev/termination-log",), environment={"IN": "/data/y"})
+    launch = PlainLauncher(USER).launch(container)
+    assert (launch.argv[2], launch.environment["IN"]) == ("cat /real/x >/scratch/message", "/real/y")
+
+
+def test_a_process_inherits_little_and_its_own_variables_win() -> None:
+    """PATH and HOME, no secrets; what the Pod sets is what counts."""
+    environment = PlainLauncher(USER).launch(resolved(environment={"HOME": "/data"})).environment
+    assert environment == {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/real",
+        "HOSTNAME": "p",
+        "TERMINATION_LOG": "/scratch/message",
+    }
+
+
+def test_a_process_starts_in_a_folder_of_its_own() -> None:
+    """Unless workingDir names another."""
+    launcher = PlainLauncher(USER)
+    assert launcher.launch(resolved()).folder == Path("/scratch")
+    assert launcher.launch(resolved(workingDir="/")).folder == Path("/")
+
+
+@pytest.mark.parametrize(
+    ("container", "message"),
+    [
+        (resolved((), ("x",)), 'container "main" has no command: the entrypoint of image "busybox" is not known here'),
+        (resolved(workingDir="/no/such"), 'workingDir "/no/such" is no directory of this machine'),
+    ],
+)
+def test_a_process_that_cannot_be_is_refused_in_a_sentence(container: Resolved, message: str) -> None:
+    """No image, so no entrypoint; no root file system, so only folders that are there."""
+    with pytest.raises(StartError, match=message):
+        PlainLauncher(USER).launch(container)
+
+
+@pytest.mark.parametrize(
+    ("container", "warned"),
+    [
+        ({"command": ["cat", "/data/x"]}, False),
+        ({"command": ["cat"], "args": ["/data"]}, False),
+        ({"command": ["cat"], "env": [{"name": "D", "value": "/data"}]}, False),
+        ({"command": ["cat"], "workingDir": "/data"}, False),
+        ({"command": ["cat", "/database"]}, True),
+    ],
+)
+def test_a_mount_that_nothing_names_is_warned_of(container: Mapping[str, Any], warned: bool) -> None:
+    """The process has no other way to find it."""
+    main = {"name": "main", "volumeMounts": [{"name": "v", "mountPath": "/data"}], **container}
+    assert bool(PlainLauncher(USER).unseen(pod(spec={"containers": [main]}))) is warned
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> EngineLauncher:
+    """A launcher that finds a podman."""
+    program = tmp_path / "podman"
+    program.touch(mode=0o755)
+    return EngineLauncher("podman", {"PATH": str(tmp_path)})
+
+
+def test_an_engine_is_told_everything(engine: EngineLauncher, tmp_path: Path) -> None:
+    """Paths stay as they are, the command takes the entrypoint's place."""
+    container = resolved(("sh", "-c"), ("cat /data",), environment={"A": "1"}, workingDir="/w")
+    assert " ".join(engine.launch(container).argv) == (
+        f"{tmp_path}/podman run --rm --name zenflow-uid-main-2 --hostname p --env A=1 --volume /real:/data:ro "
+        "--volume /scratch/message:/dev/termination-log --workdir /w --entrypoint sh busybox -c cat /data"
+    )
+
+
+def test_an_engine_knows_the_images_entrypoint(engine: EngineLauncher) -> None:
+    """Args alone are args of it."""
+    assert engine.launch(resolved((), ("x",))).argv[-2:] == ("busybox", "x")
+
+
+def test_an_engines_container_is_ended_by_its_name(engine: EngineLauncher, tmp_path: Path) -> None:
+    """Killing the client would leave it running."""
+    assert engine.launch(resolved()).kill == (f"{tmp_path}/podman", "kill", "zenflow-uid-main-2")
+
+
+@pytest.mark.parametrize(("code", "why"), [(125, "no such image"), (1, ""), (0, "")])
+def test_only_the_engines_own_code_means_not_started(engine: EngineLauncher, code: int, why: str) -> None:
+    """125; everything else is the container's."""
+    assert engine.why_not_started(code, "no such image\n") == why
