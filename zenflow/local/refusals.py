@@ -131,7 +131,9 @@ def internal(message: str) -> ApiError:
 
 def invalid(type_: ResourceType, name: str, causes: Sequence[Cause]) -> ApiError:
     """422: everything that is wrong with an object, at once."""
-    return invalid_kind(type_.group, type_.kind, name, causes)
+    # What is stored as a core object is validated, and refused, as one.
+    group = "" if type_.storage else type_.group
+    return invalid_kind(group, type_.kind, name, causes)
 
 
 def invalid_options(kind: str, causes: Sequence[Cause]) -> ApiError:
