@@ -59,7 +59,9 @@ class Schema:
         )
         """The fields that have a default, or have one somewhere below them."""
         children = (self.items, self.additional)
-        self.has_defaults: bool = bool(self.defaulted) or any(child is not None and child.has_defaults for child in children)
+        self.has_defaults: bool = bool(self.defaulted) or any(
+            child is not None and child.has_defaults for child in children
+        )
         self.checks: tuple[Check, ...] = tuple(_checks(schema))
         self.junctors: tuple[tuple[str, tuple[Schema, ...]], ...] = tuple(_junctors(schema))
 
