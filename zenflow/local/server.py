@@ -33,7 +33,7 @@ MAX_BODY = 3 * 2**20
 _MAX_DRAINED = 64 * 2**20
 _IDLE = 120.0
 _LOOK_AROUND = 0.5
-"""Seconds a quiet stream waits before it looks whether its client is still there and the server still runs."""
+"""Seconds a quiet stream waits before it looks whether its connection still stands."""
 
 _STOP_AFTER = 0.1
 """Seconds until the accepting thread notices that it is to stop."""
@@ -84,7 +84,6 @@ class _Service:
     def __init__(self, frontend: Frontend, token: str, user: str) -> None:
         self.frontend = frontend
         self.user = user
-        self.stopping = threading.Event()
         self._authorization = f"Bearer {token}".encode()
 
     def admits(self, authorization: str) -> bool:
@@ -132,7 +131,6 @@ class _Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def close_all(self) -> None:
         """Stop listening and hang up on everyone."""
-        self.service.stopping.set()
         self.server_close()
         with self._lock:
             connections = tuple(self._open)
@@ -242,12 +240,12 @@ class _Connection(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _stream(self, stream: LocalStream, request: Request) -> None:
-        """Send lines as they come, until the stream ends, the client leaves or the server stops."""
+        """Send lines as they come, until the stream ends, the client leaves or the server hangs up."""
         try:
             self.send_response(200)
             content_type = "text/plain" if request.path.endswith("/log") else JSON
             self._headers({"content-type": content_type, "transfer-encoding": "chunked"})
-            while not self.server.service.stopping.is_set() and not self._client_left():
+            while not self._client_left():
                 if lines := stream.read():
                     self._chunk(b"".join(line + b"\n" for line in lines))
                 else:
