@@ -1,1 +1,1 @@
-"""A Kubernetes cluster in one process, which gets the JobFlow CRD as any cluster does. Imports only `zenflow.runtime`."""
+"""A Kubernetes cluster in one process; it gets the JobFlow CRD as any cluster does. Imports only `runtime`."""
