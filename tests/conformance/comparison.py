@@ -1,5 +1,6 @@
 """What two servers must have in common in an answer: everything but what each makes up for itself."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -10,6 +11,12 @@ Object = dict[str, Any]
 
 # Made by each server on its own: identities, counters, times, and bookkeeping of field managers.
 _OWN = ("uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "managedFields", "selfLink", "continue")
+# The same where a message quotes them.
+_OWN_IN_TEXT = (
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UID"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "TIME"),
+    (re.compile(r"(ResourceVersion in (?:precondition|record)) \(\d+\)"), r"\1 (VERSION)"),
+)
 # Put into every namespace by the controller manager, at its own time.
 _FOREIGN = ("kube-root-ca.crt",)
 
@@ -25,13 +32,30 @@ def normalize(value: Any) -> Any:
     """The same for a decoded object, list, Status or part of them."""
     if isinstance(value, list):
         return [normalize(item) for item in value if not _is_foreign(item)]
+    if isinstance(value, str):
+        return _normalize_text(value)
     if not isinstance(value, dict):
         return value
-    result = {key: normalize(item) for key, item in value.items() if key not in _OWN or key == "kind"}
-    if "generateName" in result:
-        result["name"] = f"{result['generateName']}*"
-    labels = ("batch.kubernetes.io/controller-uid", "controller-uid")
-    return {key: "*" if key in labels else item for key, item in result.items()}
+    result = {key: normalize(item) for key, item in value.items() if key not in _OWN}
+    metadata = value.get("metadata")
+    if isinstance(metadata, dict) and "generateName" in metadata:
+        return _replaced(result, metadata["name"], f"{metadata['generateName']}*")
+    return result
+
+
+def _normalize_text(text: str) -> str:
+    for pattern, replacement in _OWN_IN_TEXT:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:
+    """A generated name stands in the metadata and, for a Job, in labels too."""
+    if isinstance(value, dict):
+        return {key: _replaced(item, old, new) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replaced(item, old, new) for item in value]
+    return new if value == old else value
 
 
 def event(line: bytes) -> Object | None:

@@ -29,14 +29,15 @@ class Answers:
         body = msgspec.json.decode(response.body) if response.body else {}
         if request.param("limit"):
             self.token = body.get("metadata", {}).get("continue", "")
-        if response.status >= 300 or "metadata" not in body or "items" in body or request.param("dryRun"):
+        is_object = "metadata" in body and "items" not in body and body.get("kind") != "Status"
+        if not is_object or response.status >= 300 or request.param("dryRun"):
             return
         path = request.path.removesuffix("/status")
         name = body["metadata"].get("name", "")
         if request.method == "POST":
             path = f"{path}/{name}"
         before = self.latest.get(path)
-        if before:
+        if before and before["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"]:
             self.stale[path] = before["metadata"]["resourceVersion"]
         self.latest[path] = body
 
@@ -56,8 +57,8 @@ def lease(name: str) -> Object:
 
 
 def job(name: str) -> Object:
-    """Suspended, so that the Job controller has nothing to write into it."""
-    spec = {"suspend": True, "template": {"spec": POD}}
+    """Managed by nobody, so that no Job controller writes into it."""
+    spec = {"managedBy": "example.com/nobody", "suspend": True, "template": {"spec": POD}}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
 
 
@@ -165,7 +166,8 @@ class Generator:
         elif fault == 2:
             body["kind"] = "Wrong"
         elif fault == 3:
-            body["metadata"]["labels"] = {"not a key": "x", "ok": "not a value!"}
+            # One wrong label only: the real server tells of several in random order.
+            body["metadata"]["labels"] = self._rng.choice(({"not a key": "x"}, {"ok": "not a value!"}))
         elif fault == 4:
             body["metadata"]["resourceVersion"] = "1"
         elif kind.bad:
@@ -298,6 +300,11 @@ class Generator:
             self._send("GET", f"{kind.root}/namespaces/{self._namespace}/nothing/{name}"),
             self._send("PUT", path, kind.make(name)),
             self._send("PATCH", f"{path}/{name}", b"{broken", MERGE_PATCH),
+            self._send("PATCH", f"{path}/{name}", b"{broken", JSON_PATCH),
+            self._send("PATCH", f"{path}/{name}", b"[]", MERGE_PATCH),
+            self._send("POST", path, b"{this is no json but text of more than thirty characters}"),
+            self._send("POST", path, b'["this is json but it is no object of any kind"]'),
+            self._send("POST", path, b""),
             self._send("GET", "/apis/nobody.example.com/v1/things"),
         )
         request = self._rng.choice(requests)

@@ -36,6 +36,10 @@ class Server:
     def create_namespace(self, name: str) -> None:
         body = json.dumps({"metadata": {"name": name}}).encode()
         assert self.send(Request("POST", "/api/v1/namespaces", body=body)).status == 201
+        # The controller manager puts this one into every namespace, sooner or later: have it in both from the start.
+        path = f"/api/v1/namespaces/{name}/configmaps"
+        root = json.dumps({"metadata": {"name": "kube-root-ca.crt"}}).encode()
+        assert self.send(Request("POST", path, body=root)).status in (201, 409)
 
     def install_crd(self) -> None:
         path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

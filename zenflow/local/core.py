@@ -115,7 +115,7 @@ class Core:
 
 def _unselectable(type_: ResourceType, strategy: Strategy, path: str, known: Sequence[str]) -> str:
     if type_.custom or strategy.selectable:
-        return f"field label not supported: {path}"
+        return strategy.unselectable.format(path)
     listed = ", ".join(f'"{name}"' for name in known)
     return f'"{path}" is not a known field selector: only {listed}'
 

@@ -26,6 +26,8 @@ BODY_TYPES = ("application/json", "application/yaml", "application/vnd.kubernete
 _QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkKMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
 _EXACT_INTEGERS = 2**53
 """Up to here a float names one integer."""
+_TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+"""What Go's decoder calls the part of an object that says what it is."""
 _INTEGER_LIMITS = {"int32": 2**31, "int64": 2**63}
 
 
@@ -89,6 +91,12 @@ def parse_object(type_: ResourceType, body: bytes, content_type: str) -> dict[st
         raise refusals.bad_request(
             f"the object provided is unrecognized (must be of type {type_.kind}): {wrong.message} ({shown})"
         ) from None
+    if not isinstance(value, dict):
+        raise refusals.bad_request(
+            f"the object provided is unrecognized (must be of type {type_.kind}): couldn't get version/kind; "
+            f"json parse error: json: cannot unmarshal {_json_type(value)} into Go value of type {_TYPE_META} "
+            f"({body[:256].hex()})"
+        )
     return as_kind(type_, value)
 
 

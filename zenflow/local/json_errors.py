@@ -23,7 +23,12 @@ def explain(body: bytes) -> str:
         if wrong.pos >= len(text.rstrip()) or wrong.msg.startswith("Unterminated string"):
             return "unexpected end of JSON input"
         where = next((told for said, told in _WHERE if wrong.msg.startswith(said)), "looking for beginning of value")
-        return f"invalid character {text[wrong.pos]!r} {where}"
+        return f"invalid character {_quoted(text[wrong.pos])} {where}"
     except RecursionError:
         return "exceeded max depth"
     return "not accepted"
+
+
+def _quoted(character: str) -> str:
+    shown = repr(character)
+    return f"'\\u{ord(character):04x}'" if shown.startswith("'\\x") else shown

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from zenflow.local import refusals
+from zenflow.local.json_errors import explain
 from zenflow.local.options import ListOptions
 from zenflow.local.registry import ResourceType
 from zenflow.local.representation import rendered_list
@@ -36,9 +37,17 @@ def _encode(token: _Token) -> str:
 
 def _decode(text: str) -> _Token:
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=_Token)
-    except (msgspec.DecodeError, binascii.Error, ValueError):
-        raise refusals.bad_request("invalid continue token: continue key is not valid") from None
+        decoded = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError):
+        raise _bad_token("illegal base64 data") from None
+    try:
+        return msgspec.json.decode(decoded, type=_Token)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise _bad_token(explain(decoded.decode("latin-1").encode())) from None
+
+
+def _bad_token(why: str) -> Exception:
+    return refusals.bad_request(f"invalid continue token: continue key is not valid: {why}")
 
 
 def parse_version(text: str) -> int:

@@ -61,6 +61,16 @@ def problems(metadata: Mapping[str, Any], rule: NameRule, field: str = "metadata
     ]
 
 
+def standard_finalizer_problems(metadata: Mapping[str, Any]) -> list[Cause]:
+    """For kinds of Kubernetes itself: a finalizer without a domain is one of the standard ones."""
+    why = "name is neither a standard finalizer name nor is it fully qualified"
+    return [
+        field_errors.invalid(f"metadata.finalizers[{index}]", finalizer, why)
+        for index, finalizer in enumerate(metadata.get("finalizers") or ())
+        if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS
+    ]
+
+
 def update_problems(metadata: Mapping[str, Any], old: Mapping[str, Any]) -> list[Cause]:
     """What an update may not do to the metadata."""
     found = _new_finalizer_problems(metadata, old)
@@ -123,13 +133,8 @@ def _owner_problems(owners: Sequence[Mapping[str, Any]], field: str) -> list[Cau
 
 def _finalizer_problems(finalizers: Sequence[str], field: str) -> list[Cause]:
     found = []
-    for index, finalizer in enumerate(finalizers):
-        at = f"{field}[{index}]"
-        wrong = label_key(finalizer)
-        found += [field_errors.invalid(at, finalizer, sentence) for sentence in wrong]
-        if not wrong and "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
-            why = "name is neither a standard finalizer name nor is it fully qualified"
-            found.append(field_errors.invalid(at, finalizer, why))
+    for finalizer in finalizers:
+        found += [field_errors.invalid(field, finalizer, sentence) for sentence in label_key(finalizer)]
     if "orphan" in finalizers and "foregroundDeletion" in finalizers:
         why = "finalizer orphan and foregroundDeletion cannot be both set"
         found.append(field_errors.invalid(field, finalizers, why))

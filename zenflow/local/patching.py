@@ -7,7 +7,6 @@ from zenflow.local.kinds.strategy import Object
 from zenflow.local.options import WriteOptions, write_options
 from zenflow.local.representation import to_served
 from zenflow.local.writing import Outcome, store_update
-from zenflow.runtime.errors import ApiError
 from zenflow.runtime.transport import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH
 
 _KINDS = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH)
@@ -17,22 +16,26 @@ def patch(core: Core, call: Call) -> Outcome:
     """PATCH of one object."""
     kind = decoding.media_type(call.request.content_type)
     if kind not in _KINDS:
-        raise ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type")
+        raise refusals.unknown_patch_type()
     if call.type.custom and kind == STRATEGIC_MERGE_PATCH:
         raise refusals.unsupported_media_type([other for other in _KINDS if other != kind])
     options = write_options(call.request, "PatchOptions")
     if kind == APPLY_PATCH:
         return apply.apply(core, call, options)
+    change = _change(call)
     old = core.entry(call.target)
-    value = _patched(call, kind, to_served(call.type, old.copy()))
+    value = _patched(call, kind, to_served(call.type, old.copy()), change)
     return Outcome(200, _store(core, call, value, options))
 
 
-def _patched(call: Call, kind: str, target: Object) -> object:
+def _change(call: Call) -> object:
     try:
-        value = decoding.decode_json(call.request.body)
+        return decoding.decode_json(call.request.body)
     except decoding.NotJson:
         raise refusals.bad_request("invalid JSON patch") from None
+
+
+def _patched(call: Call, kind: str, target: Object, value: object) -> object:
     if kind == JSON_PATCH:
         return patches.apply_operations(target, value)
     if not isinstance(value, dict):

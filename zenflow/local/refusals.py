@@ -13,6 +13,7 @@ from zenflow.runtime.errors import ApiError, Cause
 
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 _EMPTY_DETAILS = (404, 405, 422)
+_UNKNOWN_PATCH = "415: Unsupported Media Type"
 
 
 def status_of(error: ApiError) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def status_of(error: ApiError) -> dict[str, Any]:
         details["causes"] = [_cause(cause) for cause in error.causes]
     if error.retry_after:
         details["retryAfterSeconds"] = int(error.retry_after)
-    if details or error.status in _EMPTY_DETAILS:
+    if details or error.status in _EMPTY_DETAILS or error.message == _UNKNOWN_PATCH:
         status["details"] = details
     status["code"] = error.status
     return status
@@ -116,6 +117,11 @@ def too_large_version(asked: int, current: int) -> ApiError:
         causes=[Cause("ResourceVersionTooLarge", "Too large resource version", "")],
         retry_after=1.0,
     )
+
+
+def unknown_patch_type() -> ApiError:
+    """415: a patch in a format that no resource takes."""
+    return ApiError(415, "UnsupportedMediaType", _UNKNOWN_PATCH)
 
 
 def unsupported_media_type(accepted: Sequence[str]) -> ApiError:

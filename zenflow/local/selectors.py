@@ -60,7 +60,7 @@ class _Parser:
             self._next()
             found.append(self._requirement())
         if self._peek():
-            raise _unparsable(self._peek(), "',' or 'end of string'")
+            raise refusals.bad_request(f"found '{self._peek()}', expected: ',' or 'end of string'")
         return tuple(found)
 
     def _peek(self) -> str:

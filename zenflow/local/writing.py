@@ -53,6 +53,8 @@ def store_new(core: Core, call: Call, new: Object, options: WriteOptions) -> byt
     new = _readmitted(core, call, new, admitted)
     metadata.fill_in(new["metadata"], core.uid(), core.now())
     found = metadata.problems(new["metadata"], strategy.name_rule) if type_ is not ACCESS_REVIEWS else []
+    if strategy.standard_finalizers:
+        found += metadata.standard_finalizer_problems(new["metadata"])
     strategy.prepare_for_create(new)
     if strategy.counts_generation:
         new["metadata"]["generation"] = 1
@@ -94,13 +96,26 @@ def update(core: Core, call: Call) -> Outcome:
     options = write_options(call.request, "UpdateOptions")
     new = bodies.decoded(core, call, options)
     _check_name(call.target, new)
-    old = core.entry(call.target)
-    precondition = new["metadata"].get("uid")
-    uid = old.decoded["metadata"]["uid"]
-    if precondition and precondition != uid:
-        why = f"Precondition failed: UID in precondition: {precondition}, UID in object meta: {uid}"
-        raise refusals.conflict(call.type, call.target.name, why)
+    old = core.store.storage(call.type.storage_name).entries.get(call.target.key)
+    if old is None:
+        return _create_on_update(core, call, new, options)
+    _check_uid(call, new, old.decoded["metadata"]["uid"])
     return Outcome(200, store_update(core, call, old, new, options))
+
+
+def _create_on_update(core: Core, call: Call, new: Object, options: WriteOptions) -> Outcome:
+    if call.target.subresource or not core.strategy(call.type).create_on_update:
+        raise refusals.not_found(call.type, call.target.name)
+    _check_uid(call, new, "")
+    check_namespace(call.target, new)
+    return Outcome(201, store_new(core, call, new, options))
+
+
+def _check_uid(call: Call, new: Object, uid: str) -> None:
+    asked = new["metadata"].get("uid")
+    if asked and asked != uid:
+        why = f"Precondition failed: UID in precondition: {asked}, UID in object meta: {uid}"
+        raise refusals.conflict(call.type, call.target.name, why)
 
 
 def _check_name(target: Target, new: Object) -> None:
@@ -141,7 +156,10 @@ def _prepare(core: Core, call: Call, new: Object, before: Frozen) -> list[Cause]
     strategy.prepare_for_update(new, before)
     if strategy.counts_generation and strategy.spec_changed(new, before):
         new["metadata"]["generation"] = before["metadata"].get("generation", 0) + 1
-    return metadata.update_problems(new["metadata"], before["metadata"]) + strategy.update_problems(new, before)
+    found = metadata.update_problems(new["metadata"], before["metadata"])
+    if strategy.standard_finalizers:
+        found += metadata.standard_finalizer_problems(new["metadata"])
+    return found + strategy.update_problems(new, before)
 
 
 def _prepare_status(core: Core, call: Call, new: Object, before: Frozen) -> list[Cause]:

@@ -121,6 +121,8 @@ class Volumes(Strategy):
 class Services(Strategy):
     """core/v1 Service, as an object only: no address is given out and nothing is routed."""
 
+    create_on_update = True
+
     def default(self, new: Object) -> None:
         spec = new.setdefault("spec", {})
         spec.setdefault("type", "ClusterIP")
@@ -147,6 +149,8 @@ class Leases(Strategy):
     """coordination.k8s.io/v1 Lease."""
 
     unconditional_update = False
+    create_on_update = True
+    standard_finalizers = False
 
     def problems(self, new: Frozen) -> list[Cause]:
         spec: dict[str, Any] = new.get("spec") or {}
@@ -163,6 +167,7 @@ class Leases(Strategy):
 class Events(Strategy):
     """Events; stored as core/v1, whichever group they come in by."""
 
+    create_on_update = True
     name_rule: NameRule = staticmethod(path_segment)
     selectable = (
         "involvedObject.kind",

@@ -11,6 +11,7 @@ class Custom(Strategy):
     """The rules of one version of a CustomResourceDefinition."""
 
     unconditional_update = False
+    standard_finalizers = False
     counts_generation = True
 
     def __init__(self, type_: ResourceType) -> None:

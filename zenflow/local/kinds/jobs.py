@@ -24,6 +24,7 @@ class Jobs(Strategy):
     counts_generation = True
     orphans_dependents = True
     selectable = ("status.successful",)
+    unselectable = 'field label "{}" not supported for Job'
 
     def default(self, new: Object) -> None:
         spec = new.setdefault("spec", {})
@@ -38,14 +39,13 @@ class Jobs(Strategy):
         spec.setdefault("podReplacementPolicy", policy)
         template = spec.setdefault("template", {})
         _default_template(template)
-        labels = template.get("metadata", {}).get("labels")
-        if labels and not new["metadata"].get("labels"):
-            new["metadata"]["labels"] = dict(labels)
+        _default_labels(new)
 
     def prepare_for_create(self, new: Object) -> None:
         new["status"] = {}
         if not new["spec"]["manualSelector"]:
             _generate_selector(new)
+            _default_labels(new)
 
     def problems(self, new: Frozen) -> list[Cause]:
         return _generated_problems(new) + _spec_problems(new["spec"])
@@ -68,13 +68,19 @@ def _default_template(template: Object) -> None:
         del spec["restartPolicy"]
 
 
+def _default_labels(new: Object) -> None:
+    """A Job without labels has those of its template."""
+    labels = new["spec"]["template"].get("metadata", {}).get("labels")
+    if labels and not new["metadata"].get("labels"):
+        new["metadata"]["labels"] = dict(labels)
+
+
 def _generate_selector(new: Object) -> None:
     metadata, spec = new["metadata"], new["spec"]
     uid, name = metadata["uid"], metadata.get("name", "")
     labels = {_UID_LABEL: uid, _NAME_LABEL: name, _LEGACY_UID_LABEL: uid, _LEGACY_NAME_LABEL: name}
     template_metadata = spec["template"].setdefault("metadata", {})
     template_metadata["labels"] = {**(template_metadata.get("labels") or {}), **labels}
-    metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
     selector = spec.get("selector") or {}
     spec["selector"] = {**selector, "matchLabels": {**(selector.get("matchLabels") or {}), _UID_LABEL: uid}}
 

@@ -20,6 +20,10 @@ class Strategy:
     name_rule: NameRule = staticmethod(dns_subdomain)
     unconditional_update = True
     """Whether an update without a resourceVersion is accepted."""
+    create_on_update = False
+    """Whether a PUT to a name that is free creates the object."""
+    standard_finalizers = True
+    """Whether finalizers without a domain must be the ones Kubernetes itself uses."""
     counts_generation = False
     """Whether metadata.generation counts the changes of the spec."""
     orphans_dependents = False
@@ -28,6 +32,8 @@ class Strategy:
     """Whether a write to /status leaves labels and annotations as they are."""
     selectable: tuple[str, ...] = ()
     """The paths of field selectors besides metadata.name and metadata.namespace."""
+    unselectable = "field label not supported: {}"
+    """What is said of any other path."""
 
     def default(self, new: Object) -> None:
         """Fill in the defaults of absent fields."""
