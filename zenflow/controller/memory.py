@@ -6,6 +6,7 @@ recorded name. It is therefore never written anywhere, and a restart begins with
 
 import threading
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from zenflow.controller.objects import Job, Pod
 from zenflow.dag.snapshot import Refusal
@@ -21,6 +22,7 @@ class Notes:
     resources_ready: bool = False
     deleted_jobs: dict[tuple[str, int], Job] = field(default_factory=dict)
     deleted_pods: dict[str, dict[str, Pod]] = field(default_factory=dict)  # by Job UID, by Pod UID
+    failures: dict[str, datetime] = field(default_factory=dict)  # by Job UID: when it was first seen without a cause
     unpublished_since: float | None = None  # monotonic
 
 

@@ -7,19 +7,22 @@ irreversible decision never rests on a cache's silence, so that is asked of the 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from zenflow.api import names
 from zenflow.api.types import FlowMeta, JobFlow, StepPhase, StepStatus
 from zenflow.controller.evidence import exits_of, trouble_of
 from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory, Notes
-from zenflow.controller.objects import JOBS, FlowRecord, Job, Pod, decode_job
-from zenflow.dag.snapshot import Attempt, Outcome, Rival, Snapshot
+from zenflow.controller.objects import JOBS, PODS, FlowRecord, Job, Pod, decode_job, decode_pod
+from zenflow.dag.snapshot import JOB_DELETED, Attempt, ContainerExit, Outcome, Rival, Snapshot
 from zenflow.runtime.cache import Cache, Key
 from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import NotFound
+
+# How long the cause of a failure may be under way after the news of it.
+EVIDENCE_PATIENCE = timedelta(seconds=1)
 
 BY_OWNER = "owner"  # by the UID of the controlling owner
 BY_FLOW_NAME = "flow"  # Jobs by namespace/label
@@ -70,11 +73,12 @@ class Observer:
 
     def _attempts(self, flow: JobFlow, notes: Notes) -> Mapping[str, tuple[Attempt, ...]]:
         by_step: dict[str, dict[int, Attempt]] = defaultdict(dict)
+        recorded = {status.name: status for status in flow.status.steps}
         for job in notes.deleted_jobs.values():
-            by_step[job.step][job.attempt] = self._attempt(job, notes, is_gone=True)
+            by_step[job.step][job.attempt] = self._attempt(job, recorded.get(job.step), notes, is_gone=True)
         for job in self._caches.jobs.by_index(BY_OWNER, flow.metadata.uid):
             if job.step and job.attempt:
-                by_step[job.step][job.attempt] = self._attempt(job, notes)
+                by_step[job.step][job.attempt] = self._attempt(job, recorded.get(job.step), notes)
         for status in flow.status.steps:
             if status.job_ref is not None and not status.phase.is_terminal:
                 self._fill_gap(flow, status, by_step[status.name], notes)
@@ -88,7 +92,7 @@ class Observer:
         if status.phase is StepPhase.RUNNING:
             job = self._look_up(flow, status.job_ref.name)
             if job is not None:
-                attempts[number] = self._attempt(job, notes)
+                attempts[number] = self._attempt(job, status, notes)
                 return
         attempts[number] = _lost(flow, status, number)
 
@@ -99,28 +103,54 @@ class Observer:
             return None
         return job if job.metadata.controller_uid == flow.metadata.uid else None
 
-    def _attempt(self, job: Job, notes: Notes, *, is_gone: bool = False) -> Attempt:
+    def _attempt(self, job: Job, recorded: StepStatus | None, notes: Notes, *, is_gone: bool = False) -> Attempt:
         outcome, at, reason, message = _outcome(job)
         if is_gone and outcome is Outcome.ACTIVE:
             at = job.metadata.deletion_timestamp or self._clock.now()
-            outcome, reason = Outcome.FAILED, "JobDeleted"
+            outcome, reason = Outcome.FAILED, JOB_DELETED
             message = f"Job {job.metadata.name} was deleted while the step ran"
-        pods = () if outcome is Outcome.SUCCEEDED else self._pods(job, notes)
+        has_ended = recorded is not None and recorded.phase.is_terminal
+        pods = () if outcome is Outcome.SUCCEEDED or has_ended else self._pods(job, notes)
+        exits, settles_at = exits_of(pods), None
+        if outcome is Outcome.FAILED and not (exits or is_gone or _is_recorded(job, recorded)):
+            exits, settles_at = self._await_evidence(job, notes)
         return Attempt(
             step=job.step,
             number=job.attempt,
             job_name=job.metadata.name,
             job_uid=job.metadata.uid,
-            outcome=outcome,
+            outcome=Outcome.ACTIVE if settles_at else outcome,
             created_at=job.metadata.creation_timestamp or self._clock.now(),
             finished_at=at,
             reason=reason,
             message=message,
             is_deleting=job.metadata.deletion_timestamp is not None,
             is_gone=is_gone,
-            exits=exits_of(pods),
+            exits=exits,
             trouble=trouble_of(pods) if outcome is Outcome.ACTIVE else None,
+            settles_at=settles_at,
         )
+
+    def _await_evidence(self, job: Job, notes: Notes) -> tuple[tuple[ContainerExit, ...], datetime | None]:
+        """The exits of a Job that failed before its Pods were seen to, or until when to wait for them.
+
+        Jobs and Pods come by two watches: the news of a Job's failure may overtake that of its cause. After a
+        moment the API server itself is asked, once; a Job may fail without any container having failed.
+        """
+        uid = job.metadata.uid
+        until = notes.failures.setdefault(uid, self._clock.now()) + EVIDENCE_PATIENCE
+        if self._clock.now() < until:
+            return (), until
+        if uid not in notes.deleted_pods:
+            notes.deleted_pods[uid] = {pod.metadata.uid: pod for pod in self._list_pods(job)}
+        return exits_of(notes.deleted_pods[uid].values()), None
+
+    def _list_pods(self, job: Job) -> list[Pod]:
+        labels = (names.LABEL_FLOW_UID, names.LABEL_STEP, names.LABEL_ATTEMPT)
+        selector = ",".join(f"{label}={job.metadata.labels.get(label, '')}" for label in labels)
+        pages = self._client.pages(PODS, job.metadata.namespace, label_selector=selector)
+        pods = [decode_pod(item) for page in pages for item in page.items]
+        return [pod for pod in pods if pod.metadata.controller_uid == job.metadata.uid]
 
     def _pods(self, job: Job, notes: Notes) -> tuple[Pod, ...]:
         uid = job.metadata.uid
@@ -159,6 +189,14 @@ class Observer:
             has_ended=record.has_ended,
             is_deleting=meta.deletion_timestamp is not None,
         )
+
+
+def _is_recorded(job: Job, recorded: StepStatus | None) -> bool:
+    """Whether the status tells of this attempt's failure: a final phase, a later attempt, or a wait for it."""
+    if recorded is None:
+        return False
+    waits = recorded.phase is StepPhase.PENDING and recorded.job_ref is not None
+    return recorded.phase.is_terminal or recorded.retry_count >= job.attempt - (1 if waits else 0)
 
 
 def group_of(record: FlowRecord) -> str:
@@ -205,7 +243,7 @@ def _lost(flow: JobFlow, status: StepStatus, number: int) -> Attempt:
         job_uid=status.job_ref.uid,
         outcome=Outcome.FAILED,
         created_at=status.start_time or flow.metadata.creation_timestamp,
-        reason="JobDeleted" if ran else "JobFailed",
+        reason=JOB_DELETED if ran else "JobFailed",
         message=f"Job {name} was deleted while the step ran" if ran else status.message or "",
         is_gone=True,
     )

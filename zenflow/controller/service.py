@@ -1,4 +1,4 @@
-"""The controller as a process: the App, a Lease, probes, metrics and the webhook, run by the Manager on a real cluster."""
+"""The controller as a process on a real cluster: App, Lease, probes, metrics and webhook, run by the Manager."""
 
 import os
 import random

@@ -79,7 +79,7 @@ def next_wake(snapshot: Snapshot, standings: Iterable[Standing]) -> datetime | N
     for standing in standings:
         match standing:
             case Running():
-                moments += [standing.deadline, troubled_at(standing.attempt)]
+                moments += [standing.deadline, troubled_at(standing.attempt), standing.attempt.settles_at]
             case Retrying():
                 moments += [standing.deadline, standing.at]
             case Asking():

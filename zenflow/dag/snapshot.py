@@ -46,6 +46,7 @@ class Attempt:
 
     `is_gone`: the Job was there (a status or a watch event says so) and is not any more;
     an attempt that is gone without an outcome of its own is FAILED with reason JobDeleted.
+    `settles_at`: its Job has failed, but what its Pods have to say of it is waited for until then.
     """
 
     step: str
@@ -61,6 +62,7 @@ class Attempt:
     is_gone: bool = False
     exits: tuple[ContainerExit, ...] = ()
     trouble: Trouble | None = None
+    settles_at: datetime | None = None
 
     @property
     def is_active(self) -> bool:
