@@ -170,6 +170,17 @@ def test_silence_reopens_and_a_second_silence_lists() -> None:
     assert stage.informer.resource_version == "20"
 
 
+def test_silences_with_a_word_between_them_never_list() -> None:
+    """A network that swallows a connection now and then is no restored etcd."""
+    word = [event("BOOKMARK", thing("", 101))]
+    first, second = ScriptedStream(StreamSilent("70 s")), ScriptedStream(word, StreamSilent("70 s"))
+    stage = Stage(listing(100), first, second, ScriptedStream()).sync()
+    for steps in (1, 2, 2):
+        stage.clock.advance(70)
+        stage.step(steps)
+    assert stage.last_query["resourceVersion"] == "101"
+
+
 def test_one_unreadable_object_hides_no_other() -> None:
     """In a list and in a watch."""
     bad = {**thing("bad", 3), "color": ["of", "another", "shape"]}
