@@ -16,8 +16,17 @@ DEV := $(VENV)/.dev-$(TAG)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# What the demo types, so that you can type it too.
+ZENFLOW = $(VENV)/bin/zenflow
+
 demo: $(RUNTIME) ## run flows from examples/ on the embedded cluster, to the end
-	@PATH="$(abspath $(VENV))/bin:$$PATH" bash examples/demo.sh
+	$(ZENFLOW) graph examples/diamond.yaml
+	$(ZENFLOW) run examples/simple-pipeline.yaml
+	$(ZENFLOW) run examples/diamond.yaml examples/parallel-job.yaml
+	$(ZENFLOW) run examples/retry-policy.yaml
+	$(ZENFLOW) run --approve approve-migration examples/migration-with-approval.yaml
+	@echo
+	@echo "More to try: $(ZENFLOW) run examples/*.yaml, $(ZENFLOW) local, $(ZENFLOW) --help"
 
 test: check sim conformance e2e ## everything: check, simulation, conformance, e2e on a real Kubernetes
 

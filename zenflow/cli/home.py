@@ -41,14 +41,12 @@ def build(executor: str, workdir: Path | None) -> LocalCluster:
 
 def create(cluster: LocalCluster, client: Client, item: Item) -> ObjectMeta:
     """Create one object, and its namespace where it isn't there. Raises Refused with the API server's sentence."""
-    kind, api_version = str(item.obj.get("kind", "")), str(item.obj.get("apiVersion", ""))
-    group, _, _ = api_version.rpartition("/")
+    kind, api_version = item.obj.get("kind"), item.obj.get("apiVersion")
     with cluster.api.store.lock:
-        known = cluster.api.registry.of_kind(group, kind)
+        types = cluster.api.registry.types()
+    known = next((type_ for type_ in types if (type_.api_version, type_.kind) == (api_version, kind)), None)
     if known is None:
-        raise Refused(
-            [f"{item.place}: the local cluster knows no {kind or 'object without a kind'} of {api_version!r}"]
-        )
+        raise Refused([f"{item.place}: the local cluster has no kind {kind} in apiVersion {api_version}; remove it"])
     resource = Resource(known.group, known.version, known.plural, known.kind, namespaced=known.namespaced)
     namespace = item.namespace if known.namespaced else ""
     try:

@@ -22,7 +22,10 @@ class Keys:
     @staticmethod
     def are_there() -> bool:
         """Whether a person can answer: a terminal, and this process not in its background (it would be stopped)."""
-        return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+        try:
+            return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+        except OSError:  # a terminal, but not the one that controls this process
+            return False
 
     def __enter__(self) -> Self:
         self._saved = termios.tcgetattr(self._fd)
