@@ -46,7 +46,7 @@ class Target:
     def flow(self, name: str) -> dict[str, Any]:
         return self.kubectl.get("jobflow", name)
 
-    def finish(self, name: str, *, within: float = 120, uid: str = "") -> Outcome:
+    def finish(self, name: str, *, within: float = 300, uid: str = "") -> Outcome:
         """Wait for the end of a flow. With `uid` only that object counts, not another of the same name."""
 
         def ended() -> dict[str, Any] | None:

@@ -76,7 +76,7 @@ class Program:
         if self._process is not None and self._process.poll() is None:
             self.kill()
 
-    def stop(self, within: float = 15) -> int:
+    def stop(self, within: float = 60) -> int:
         """SIGTERM, as kubelet sends it, and its exit status. One that is not gone in time is killed and fails."""
         if self._process is None:
             return 0

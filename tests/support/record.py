@@ -2,12 +2,17 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 
 @dataclass
 class JobRecord:
-    """One Job object, by UID, from its creation on."""
+    """One Job object, by UID, from its creation on.
+
+    `…_at` is when the recorder saw it, on this machine's monotonic clock; `…_time` is what the object says, in whole
+    seconds.
+    """
 
     uid: str
     namespace: str
@@ -17,6 +22,8 @@ class JobRecord:
     completed_at: float | None = None
     failed_at: float | None = None
     deleted_at: float | None = None
+    creation_time: datetime | None = None
+    end_time: datetime | None = None
     active_most: int = 0
     succeeded: int = 0
 
@@ -44,6 +51,7 @@ class Record:
         job = self.jobs.get(entry["uid"])
         if job is None:
             job = JobRecord(entry["uid"], entry["namespace"], entry["name"], entry["labels"], created_at=at)
+            job.creation_time = datetime.fromisoformat(entry["creation_time"])
             self.jobs[job.uid] = job
         job.active_most = max(job.active_most, entry["active"])
         job.succeeded = entry["succeeded"]
@@ -51,5 +59,7 @@ class Record:
             job.completed_at = job.completed_at or at
         if "Failed" in entry["conditions"]:
             job.failed_at = job.failed_at or at
+        if entry["end_time"]:
+            job.end_time = datetime.fromisoformat(entry["end_time"])
         if entry["type"] == "DELETED":
             job.deleted_at = at

@@ -65,6 +65,8 @@ def entries(api: RawApi) -> Iterator[dict[str, Any] | None]:
 def entry(event: dict[str, Any], at: float) -> dict[str, Any]:
     job = event["object"]
     metadata, status = job["metadata"], job.get("status", {})
+    conditions = {each["type"]: each for each in status.get("conditions", ()) if each["status"] == "True"}
+    end = conditions.get("Complete") or conditions.get("Failed")
     return {
         "at": at,
         "type": event["type"],
@@ -72,7 +74,9 @@ def entry(event: dict[str, Any], at: float) -> dict[str, Any]:
         "namespace": metadata["namespace"],
         "name": metadata["name"],
         "labels": metadata.get("labels", {}),
-        "conditions": [each["type"] for each in status.get("conditions", ()) if each["status"] == "True"],
+        "conditions": list(conditions),
+        "creation_time": metadata["creationTimestamp"],
+        "end_time": end and end["lastTransitionTime"],
         "active": status.get("active", 0),
         "succeeded": status.get("succeeded", 0),
     }
