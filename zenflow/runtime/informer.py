@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from zenflow.runtime.cache import Cache, ObjectMeta, T
+from zenflow.runtime.cache import Cache, Key, ObjectMeta, T
 from zenflow.runtime.client import Resource
 from zenflow.runtime.errors import Expired, Undecodable, from_status
 
@@ -24,16 +24,21 @@ class _Event(msgspec.Struct, frozen=True):
     object: msgspec.Raw
 
 
-class _Version(msgspec.Struct, frozen=True, rename="camel"):
+class _Identity(msgspec.Struct, frozen=True, rename="camel"):
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
     resource_version: str = ""
 
 
-class _Versioned(msgspec.Struct, frozen=True):
-    metadata: _Version
+class _Identified(msgspec.Struct, frozen=True):
+    """What every object has, however strange the rest of it is."""
+
+    metadata: _Identity
 
 
 _decode_event = msgspec.json.Decoder(_Event).decode
-_decode_version = msgspec.json.Decoder(_Versioned).decode
+_decode_identity = msgspec.json.Decoder(_Identified).decode
 _decode_status = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -89,6 +94,12 @@ class Informer(Generic[T]):
         except (msgspec.MsgspecError, ValueError) as error:
             raise Undecodable(f"{self.resource.plural}: {error}") from error
 
+    def known(self, item: msgspec.Raw) -> T | None:
+        """What the cache has of an object that may be undecodable: the same UID, in its last readable state."""
+        identity = self._read(_decode_identity, item).metadata
+        cached = self.cache.get(Key(identity.namespace, identity.name))
+        return cached if cached is not None and cached.metadata.uid == identity.uid else None
+
     def replace(self, items: Iterable[T], resource_version: str) -> None:
         """Make the cache equal to a consistent list taken at `resource_version` (`Undecodable` if it is none)."""
         version = self._number(resource_version)
@@ -119,6 +130,8 @@ class Informer(Generic[T]):
             item = self.decode(event.object)
             version = self._number(item.metadata.resource_version)
         except Undecodable:
+            if event.type == "DELETED":
+                self._remove(self.known(event.object))
             self._advance(max(self.version, self._version_of(event.object)))
             raise
         if version >= self.version:
@@ -168,7 +181,7 @@ class Informer(Generic[T]):
             listener(version)
 
     def _version_of(self, raw: msgspec.Raw) -> int:
-        return self._number(self._read(_decode_version, raw).metadata.resource_version)
+        return self._number(self._read(_decode_identity, raw).metadata.resource_version)
 
     def _number(self, resource_version: str) -> int:
         if not resource_version.isdecimal():

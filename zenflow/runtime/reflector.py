@@ -67,7 +67,7 @@ class Reflector(Generic[T]):
     in a row, because a server whose etcd was restored says nothing to a watch from its future.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root hands in each part by name
         self,
         client: Client,
         informer: Informer[T],
@@ -75,6 +75,7 @@ class Reflector(Generic[T]):
         clock: Clock,
         random: Callable[[], float],
         page_limit: int = 500,
+        silence: float = SILENCE,
         log: Any = None,
     ) -> None:
         self.informer = informer
@@ -83,6 +84,7 @@ class Reflector(Generic[T]):
         self._clock = clock
         self._random = random
         self._page_limit = page_limit
+        self._silence = silence
         self._log = (log or structlog.get_logger()).bind(resource=informer.resource.plural)
         self._backoff = Backoff(random)
         self._pages: Iterator[Page] | None = None
@@ -150,7 +152,7 @@ class Reflector(Generic[T]):
             informer.namespace,
             resource_version=informer.resource_version,
             label_selector=informer.label_selector,
-            silence=SILENCE,
+            silence=self._silence,
             timeout_seconds=int(SHORTEST_WATCH + (LONGEST_WATCH - SHORTEST_WATCH) * self._random()),
         )
         self._opened_at = self._clock.monotonic()
@@ -173,7 +175,14 @@ class Reflector(Generic[T]):
         self.last_contact = self._clock.monotonic()
 
     def _take(self, raw: msgspec.Raw) -> None:
-        self._listed.append(self.informer.decode(raw))
+        try:
+            self._listed.append(self.informer.decode(raw))
+        except Undecodable:
+            # It exists: leaving it out would tell everyone that it was deleted.
+            known = self.informer.known(raw)
+            if known is not None:
+                self._listed.append(known)
+            raise
 
     def _tolerate(self, take: Callable[[R], None], raw: R) -> None:
         """One object that we cannot read must not hide the others."""

@@ -182,6 +182,24 @@ def test_an_object_of_another_shape_does_not_hold_up_the_watch(informer: Informe
     assert informer.cache.get(key("b")) is None
 
 
+def test_an_object_that_can_no_longer_be_read_keeps_its_last_state(informer: Informer[Thing]) -> None:
+    """It is there, so it must not look deleted."""
+    with pytest.raises(Undecodable):
+        informer.feed(event("MODIFIED", {**thing("a", 11), "color": 7}))
+    cached = informer.cache.get(key("a"))
+    assert cached is not None
+    assert cached.color == "blue"
+
+
+def test_the_end_of_an_unreadable_object_is_an_end(informer: Informer[Thing]) -> None:
+    """Otherwise it would stay for ever; but only the object of that UID."""
+    seen = changes(informer)
+    for uid in ("another", "uid-a"):
+        with pytest.raises(Undecodable):
+            informer.feed(event("DELETED", {**thing("a", 11, uid=uid), "color": 7}))
+    assert seen == ["-a"]
+
+
 @pytest.mark.parametrize(
     "line",
     [

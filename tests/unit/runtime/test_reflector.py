@@ -191,6 +191,15 @@ def test_one_unreadable_object_hides_no_other() -> None:
     assert stage.informer.resource_version == "9"
 
 
+def test_an_object_that_can_no_longer_be_read_survives_a_new_list() -> None:
+    """In its last readable state: the list says that it exists."""
+    expired = ScriptedStream([event("ERROR", {"kind": "Status", "code": 410, "reason": "Expired"})])
+    strange = {**thing("a", 8), "color": 7}
+    stage = Stage(listing(7, thing("a", 3)), expired, listing(9, strange, thing("b", 9)), ScriptedStream())
+    stage.step(7)
+    assert stage.names == ["a", "b"]
+
+
 def test_the_wait_the_server_asks_for_is_kept() -> None:
     """429 with Retry-After."""
     stage = Stage(refusal(429, "TooManyRequests", **{"retry-after": "20"}))
