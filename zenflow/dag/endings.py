@@ -10,7 +10,7 @@ from zenflow.dag.failures import cut
 from zenflow.dag.flows import Failure
 from zenflow.dag.publication import next_wake, overdue, publish, record_before, to_delete
 from zenflow.dag.snapshot import Snapshot
-from zenflow.dag.steps import Asking, Ended, Retrying, Running, Standing, Unstarted, pending, skip, stamp
+from zenflow.dag.steps import FLOW_FAILED, Asking, Ended, Retrying, Running, Standing, Unstarted, pending, skip, stamp
 
 
 def wind_down(snapshot: Snapshot, standings: Sequence[Standing], failure: Failure) -> Decision:
@@ -21,7 +21,7 @@ def wind_down(snapshot: Snapshot, standings: Sequence[Standing], failure: Failur
         return first
     busy = [standing for standing in standings if isinstance(standing, Running)]
     if busy:
-        statuses = [_leave(standing, snapshot) for standing in standings]
+        statuses = [_leave(standing, snapshot, failure) for standing in standings]
         status = report.winding_down(snapshot, statuses, failure)
         return publish(snapshot, status, to_delete(doomed), wake_at=next_wake(snapshot, busy))
     return publish(snapshot, report.ended(snapshot, _close(snapshot, standings, failure), failure), to_delete(doomed))
@@ -47,14 +47,14 @@ def cut_off_recorded(snapshot: Snapshot, failure: Failure) -> tuple[StepStatus, 
     return tuple(_cut_off_status(status, snapshot, failure) for status in snapshot.flow.status.steps)
 
 
-def _leave(standing: Standing, snapshot: Snapshot) -> StepStatus:
+def _leave(standing: Standing, snapshot: Snapshot, failure: Failure) -> StepStatus:
     match standing:
         case Running() | Ended():
             return standing.status
         case Retrying():
-            return standing.failed
+            return _give_up(standing, failure)
         case Asking():
-            return skip(standing.step, "FlowFailed", "The flow failed before it was approved", snapshot.now)
+            return skip(standing.step, FLOW_FAILED, "The flow failed before it was approved", snapshot.now)
         case Unstarted():
             return pending(standing.step)
         case _:
@@ -64,7 +64,7 @@ def _leave(standing: Standing, snapshot: Snapshot) -> StepStatus:
 def _close(snapshot: Snapshot, standings: Sequence[Standing], failure: Failure) -> list[StepStatus]:
     """The final status of every step of a flow that failed: what never ran is Skipped, and says by what."""
     assert snapshot.graph is not None
-    statuses = [_leave(standing, snapshot) for standing in standings]
+    statuses = [_leave(standing, snapshot, failure) for standing in standings]
     for index in snapshot.graph.order:
         standing = standings[index]
         if isinstance(standing, Unstarted):
@@ -88,7 +88,7 @@ def _cut_off(standing: Standing, snapshot: Snapshot, failure: Failure) -> StepSt
         case Ended():
             return standing.status
         case Retrying():
-            return standing.failed
+            return _give_up(standing, failure)
         case Running():
             return _cut_off_status(standing.status, snapshot, failure)
         case Asking() | Unstarted():
@@ -101,7 +101,7 @@ def _cut_off_status(status: StepStatus, snapshot: Snapshot, failure: Failure) ->
     has_run = status.job_ref is not None
     end = {
         "phase": StepPhase.FAILED if has_run else StepPhase.SKIPPED,
-        "reason": failure.reason if has_run else "FlowFailed",
+        "reason": failure.reason if has_run else FLOW_FAILED,
         "message": cut(failure.message) if has_run else _too_late(failure),
         "completion_time": stamp(snapshot.now),
         "next_retry_time": None,
@@ -110,7 +110,13 @@ def _cut_off_status(status: StepStatus, snapshot: Snapshot, failure: Failure) ->
 
 
 def _never_run(step: Step, snapshot: Snapshot, failure: Failure) -> StepStatus:
-    return skip(step, "FlowFailed", _too_late(failure), snapshot.now)
+    return skip(step, FLOW_FAILED, _too_late(failure), snapshot.now)
+
+
+def _give_up(standing: Retrying, failure: Failure) -> StepStatus:
+    """A step whose retry is not made. Its reason tells it from the step that the flow failed by."""
+    text = f"No retry: the flow failed first ({failure.reason}). {standing.failed.message or ''}"
+    return standing.failed.model_copy(update={"reason": FLOW_FAILED, "message": cut(text.rstrip())})
 
 
 def _too_late(failure: Failure) -> str:

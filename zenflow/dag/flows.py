@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from zenflow.api.types import ConcurrencyPolicy
 from zenflow.dag.snapshot import Rival, Snapshot
-from zenflow.dag.steps import BACKOFF_LIMIT_EXCEEDED, Ended, Retrying, Standing
+from zenflow.dag.steps import BACKOFF_LIMIT_EXCEEDED, FLOW_FAILED, Ended, Retrying, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,12 @@ def spend_budget(snapshot: Snapshot, standings: Sequence[Standing]) -> list[Stan
 
 
 def failure_of(standings: Sequence[Standing]) -> Failure | None:
-    """Why the flow is failing, from the step that failed first; None while it is not."""
-    fatal = [standing for standing in standings if isinstance(standing, Ended) and standing.is_fatal]
+    """Why the flow is failing, from the step that failed first; None while it is not.
+
+    A step that failed because the flow did, its retry not made, is no cause, though its last Job may have ended before.
+    """
+    ended = (standing for standing in standings if isinstance(standing, Ended) and standing.is_fatal)
+    fatal = [standing for standing in ended if standing.status.reason != FLOW_FAILED]
     if not fatal:
         return None
     first = min(fatal, key=_completion)

@@ -17,6 +17,7 @@ from zenflow.dag.snapshot import JOB_DELETED, Attempt, Outcome, Snapshot
 # Reasons that decisions read back from a recorded status.
 WHEN_FALSE = "WhenFalse"
 BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"
+FLOW_FAILED = "FlowFailed"
 APPROVED = "Approved"
 REJECTED = "Rejected"
 
