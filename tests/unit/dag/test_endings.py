@@ -36,7 +36,8 @@ def test_a_failing_flow_makes_no_retry() -> None:
     scene = scene.failed("a", 1, end=5).failed("b", 2, end=4).running("c").failed("d", 3, end=4).now(60)
     decision = decide(scene.snapshot())
     assert created(decision) == []
-    assert [phases(decision)[name] for name in "bd"] == ["Failed/JobFailed", "Failed/JobFailed"]
+    assert [phases(decision)[name] for name in "bd"] == ["Failed/FlowFailed", "Failed/FlowFailed"]
+    assert (step_of(decision, "b").message or "").endswith("container main exited with 2")
 
 
 def test_a_failing_flow_makes_no_retry_for_what_fails_later() -> None:
@@ -44,7 +45,11 @@ def test_a_failing_flow_makes_no_retry_for_what_fails_later() -> None:
     failing = published(Scene.of(job("a"), job("b", retries=3)).failed("a", 1, end=5).running("b").now(6))
     late = failing.without_jobs_of("b").failed("b", 2, end=7).now(99)
     decision = decide(late.snapshot())
-    assert (created(decision), ending(decision), phases(decision)["b"]) == ([], "Failed/StepFailed", "Failed/JobFailed")
+    assert (created(decision), ending(decision), phases(decision)["b"]) == (
+        [],
+        "Failed/StepFailed",
+        "Failed/FlowFailed",
+    )
 
 
 def test_a_job_that_runs_to_its_end_in_a_failing_flow_may_succeed() -> None:

@@ -135,7 +135,7 @@ def test_a_deadline_ends_the_flow_and_deletes_what_runs() -> None:
     assert (ending(decision), deleted(decision)) == ("Failed/DeadlineExceeded", [job_uid("a", 1)])
     assert phases(decision) == {
         "a": "Failed/DeadlineExceeded",
-        "b": "Failed/JobFailed",
+        "b": "Failed/FlowFailed",
         "c": "Skipped/FlowFailed",
         "go": "Skipped/FlowFailed",
     }
@@ -213,7 +213,7 @@ def test_of_two_retries_the_budget_goes_to_the_one_due_first() -> None:
     scene = Scene.of(slow, job("quick", **TWICE), job("c"), backoff_limit=1).running("c")
     decision = decide(scene.failed("slow", 1, end=5).failed("quick", 1, end=5).now(6).snapshot())
     assert phases(decision)["slow"] == "Failed/BackoffLimitExceeded"
-    assert phases(decision)["quick"] == "Failed/JobFailed"
+    assert phases(decision)["quick"] == "Failed/FlowFailed"
 
 
 def test_an_ignored_failure_costs_no_budget() -> None:
@@ -230,6 +230,14 @@ def test_a_flow_fails_by_the_step_that_failed_first() -> None:
     """By the clock of the Jobs, not by the order of the spec."""
     scene = Scene.of(job("a"), job("b")).failed("a", 1, end=9).failed("b", 1, end=5).now(10)
     assert (said(decide(scene.snapshot())).message or "").startswith("Step b failed: ")
+
+
+def test_a_flow_keeps_the_reason_it_began_to_fail_by() -> None:
+    """A step whose retry was not made for it is no cause, though its last Job failed before."""
+    scene = Scene.of(job("a", **TWICE), job("b", **TWICE), job("c"), backoff_limit=1)
+    failing = published(scene.failed("a", 1, end=4).failed("b", 1, end=5).running("c").now(6))
+    decision = decide(failing.without_jobs_of("c").succeeded("c", end=7).now(8).snapshot())
+    assert (ending(decision), phases(decision)["a"]) == ("Failed/BackoffLimitExceeded", "Failed/FlowFailed")
 
 
 def test_a_step_that_may_fail_does_not_make_the_flow_fail() -> None:
