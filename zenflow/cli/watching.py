@@ -44,7 +44,7 @@ def _decode(raw: bytes) -> _Seen:
 class FlowWatch:
     """Every flow ever seen, by UID, in its last state, parsed and raw: a flow that was deleted stays as it ended.
 
-    `on_change(old, new)` is called by `step` for each change; `old` is None the first time.
+    `on_change(old, new)` is called by `step` for each change of a status; `old` is None the first time.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class FlowWatch:
             self.deleted.add(uid)
         before = self.flows.get(uid)
         self.flows[uid], self.raw[uid] = last.flow, last.raw
-        if before != last.flow:
+        if before is None or before.status != last.flow.status:
             self._on_change(before, last.flow)
 
 
@@ -91,14 +91,13 @@ class _Tail:
 
     def lines(self, starts: int) -> Iterator[str]:
         """What has been printed since the last call; `starts` is how often the container was started so far."""
-        if self._stream is None and self._starts_read < starts:
-            self._stream = self._open()
-            self._starts_read = starts if self._stream else self._starts_read
-        try:
-            while self._stream and (found := self._stream.read()):
-                yield from map(log_line, found)
-        except StreamEnded:
-            self.close()
+        while self._stream or self._open_next(starts):
+            try:
+                while found := self._stream.read() if self._stream else ():
+                    yield from map(log_line, found)
+                return
+            except StreamEnded:
+                self.close()
 
     @property
     def is_open(self) -> bool:
@@ -111,13 +110,22 @@ class _Tail:
         if stream:
             stream.close()
 
-    def _open(self) -> Stream | None:
+    def _open_next(self, starts: int) -> bool:
+        """Open the output of the next start, or of the one before the last where more were missed."""
+        if starts - self._starts_read > 1:
+            self._starts_read = starts - 1
+            self._stream = self._open(("previous", "true"))
+        if self._stream is None and self._starts_read < starts:
+            self._stream = self._open()
+            self._starts_read += self._stream is not None
+        return self._stream is not None
+
+    def _open(self, *more: tuple[str, str]) -> Stream | None:
         meta = self._pod.metadata
-        query = (("container", self._container), ("follow", "true"))
+        query = (("container", self._container), ("follow", "true"), *more)
+        request = Request("GET", PODS.path(meta.namespace, meta.name, "log"), query=query)
         try:
-            return self._transport.stream(
-                Request("GET", PODS.path(meta.namespace, meta.name, "log"), query=query), silence=3600.0
-            )
+            return self._transport.stream(request, silence=3600.0)
         except ApiError:
             return None  # Not started yet, or gone: asked again at the next step, as long as the Pod is there.
 
