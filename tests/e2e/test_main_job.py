@@ -29,6 +29,16 @@ def test_waiting_for_a_condition_works_as_for_a_job(submitted: Target) -> None:
     submitted.kubectl.run("wait", "--for=condition=Failed", "jobflow/diamond", "--timeout=60s")
 
 
+def test_events_tell_of_a_failure(submitted: Target) -> None:
+    """Where `kubectl describe` shows them: the step with its exit code, and the flow's end."""
+    submitted.finish("diamond")
+    described = submitted.kubectl.run("describe", "jobflow", "diamond")
+    assert "StepFailed" in described
+    events = submitted.kubectl.get("events", "--field-selector=involvedObject.name=diamond")["items"]
+    assert {event["type"] for event in events} == {"Warning"}
+    assert any("left" in event["message"] for event in events)
+
+
 def test_the_guide_s_selector_finds_the_jobs_of_a_flow(submitted: Target) -> None:
     submitted.finish("linear")
     jobs = submitted.kubectl.get("jobs", "--selector=jobflow=linear")["items"]
