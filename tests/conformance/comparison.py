@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from tests.conformance.requests import is_json
 from zenflow.runtime.transport import Request, Response
 
 Object = dict[str, Any]
@@ -15,7 +16,7 @@ _OWN = ("uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "man
 _OWN_IN_TEXT = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UID"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "TIME"),
-    (re.compile(r"(ResourceVersion in (?:precondition|record)) \(\d+\)"), r"\1 (VERSION)"),
+    (re.compile(r"(ResourceVersion in (?:the precondition|record)) \(\d+\)"), r"\1 (VERSION)"),
 )
 # Put into every namespace by the controller manager, at its own time.
 _FOREIGN = ("kube-root-ca.crt",)
@@ -23,7 +24,7 @@ _FOREIGN = ("kube-root-ca.crt",)
 
 def shape(request: Request, response: Response) -> Object:
     """The answer without what is each server's own."""
-    if not response.headers.get("content-type", "").startswith("application/json"):
+    if not is_json(response):
         return {"status": response.status, "text": response.body.decode(errors="replace").strip()}
     return {"status": response.status, "body": normalize(msgspec.json.decode(response.body))}
 

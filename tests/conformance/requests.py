@@ -26,7 +26,9 @@ class Answers:
 
     def learn(self, request: Request, response: Response) -> None:
         """Remember the object of a successful answer."""
-        body = msgspec.json.decode(response.body) if response.body else {}
+        if not is_json(response):
+            return
+        body = msgspec.json.decode(response.body)
         if request.param("limit"):
             self.token = body.get("metadata", {}).get("continue", "")
         is_object = "metadata" in body and "items" not in body and body.get("kind") != "Status"
@@ -42,9 +44,16 @@ class Answers:
         self.latest[path] = body
 
 
+def is_json(response: Response) -> bool:
+    """Some refusals are a bare page of text."""
+    return response.headers.get("content-type", "").startswith("application/json")
+
+
 Step = Callable[[Answers], Request]
 
-POD = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox", "command": ["true"]}]}
+
+def pod_spec() -> Object:
+    return {"restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox", "command": ["true"]}]}
 
 
 def config_map(name: str) -> Object:
@@ -58,12 +67,12 @@ def lease(name: str) -> Object:
 
 def job(name: str) -> Object:
     """Managed by nobody, so that no Job controller writes into it."""
-    spec = {"managedBy": "example.com/nobody", "suspend": True, "template": {"spec": POD}}
+    spec = {"managedBy": "example.com/nobody", "suspend": True, "template": {"spec": pod_spec()}}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
 
 
 def jobflow(name: str) -> Object:
-    steps = [{"name": "a", "template": {"spec": {"template": {"spec": POD}}}}]
+    steps = [{"name": "a", "template": {"spec": {"template": {"spec": pod_spec()}}}}]
     metadata = {"name": name}
     return {"apiVersion": "workflow.zen.io/v1alpha1", "kind": "JobFlow", "metadata": metadata, "spec": {"steps": steps}}
 
@@ -210,7 +219,15 @@ class Generator:
 
     def _page(self, kind: Kind, name: str) -> Step:
         path = kind.path(self._namespace)
-        return lambda _: self._send("GET", path, limit="1")
+        onward = self._rng.random() < 0.5
+
+        def step(answers: Answers) -> Request:
+            query = {"limit": "1"}
+            if onward and answers.token:
+                query["continue"] = answers.token
+            return self._send("GET", path, **query)
+
+        return step
 
     def _merge(self, kind: Kind, name: str) -> Step:
         path = kind.path(self._namespace, name)

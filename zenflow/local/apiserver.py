@@ -90,6 +90,8 @@ class ApiServer:
     def _carry_out(self, call: Call) -> Outcome:
         one = bool(call.target.name)
         verb = (_ON_OBJECT if one else _ON_COLLECTION).get(call.request.method)
+        if verb is None and call.type.custom and call.request.method in _ON_OBJECT:
+            raise refusals.bad_request("name must be provided")
         if verb is None or not _is_served(call, verb):
             raise refusals.method_not_allowed()
         if call.type.deprecation:

@@ -28,6 +28,8 @@ _EXACT_INTEGERS = 2**53
 """Up to here a float names one integer."""
 _TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 """What Go's decoder calls the part of an object that says what it is."""
+_SHOWN = 30
+"""Bytes of an unreadable body that are shown."""
 _INTEGER_LIMITS = {"int32": 2**31, "int64": 2**63}
 
 
@@ -87,17 +89,24 @@ def parse_object(type_: ResourceType, body: bytes, content_type: str) -> dict[st
     try:
         value = parse_body(body, content_type)
     except BadRequest as wrong:
-        shown = body.decode(errors="replace")[:256] or "<empty>"
         raise refusals.bad_request(
-            f"the object provided is unrecognized (must be of type {type_.kind}): {wrong.message} ({shown})"
+            f"the object provided is unrecognized (must be of type {type_.kind}): {wrong.message} ({_beginning(body)})"
         ) from None
     if not isinstance(value, dict):
         raise refusals.bad_request(
             f"the object provided is unrecognized (must be of type {type_.kind}): couldn't get version/kind; "
             f"json parse error: json: cannot unmarshal {_json_type(value)} into Go value of type {_TYPE_META} "
-            f"({body[:256].hex()})"
+            f"({_beginning(body)})"
         )
     return as_kind(type_, value)
+
+
+def _beginning(body: bytes) -> str:
+    """Enough of a body to recognize it by: text if it looks like an object, otherwise hexadecimal."""
+    if not body:
+        return "<empty>"
+    shown = body[:_SHOWN].decode(errors="replace") if body.startswith(b"{") else body[:_SHOWN].hex()
+    return f"{shown} ..." if len(body) > _SHOWN else shown
 
 
 def as_kind(type_: ResourceType, value: Any) -> dict[str, Any]:

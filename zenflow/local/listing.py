@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -21,14 +22,15 @@ _TOO_OLD_TOKEN = (
     "modified, or deleted between the time the first chunk was returned and now may show up in the list."
 )
 _TOO_OLD_LIST = "The resourceVersion for the provided list is too old."
+_TOKEN_VERSION = "meta.k8s.io/v1"
 _NEWEST = -1
 """The version in a token that goes on inconsistently, with what there is now."""
 
 
 class _Token(msgspec.Struct, frozen=True):
-    rv: int
-    start: str
-    v: str = "meta.k8s.io/v1"
+    rv: int = 0
+    start: str = ""
+    v: str = ""
 
 
 def _encode(token: _Token) -> str:
@@ -36,10 +38,27 @@ def _encode(token: _Token) -> str:
 
 
 def _decode(text: str) -> _Token:
+    token = _parsed(_unarmored(text))
+    if token.v != _TOKEN_VERSION:
+        raise _bad_token(f"server does not recognize this encoded version {token.v}")
+    if token.rv == 0:
+        raise _bad_token(f"incorrect encoded start resourceVersion (version {_TOKEN_VERSION})")
+    if not token.start:
+        raise _bad_token(f"encoded start key empty (version {_TOKEN_VERSION})")
+    return token
+
+
+def _unarmored(text: str) -> bytes:
+    sound = re.match(r"[A-Za-z0-9_-]*", text)
     try:
-        decoded = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError):
-        raise _bad_token("illegal base64 data") from None
+        if sound is not None and sound.end() == len(text):
+            return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error:
+        pass
+    raise _bad_token(f"illegal base64 data at input byte {sound.end() if sound is not None else 0}")
+
+
+def _parsed(decoded: bytes) -> _Token:
     try:
         return msgspec.json.decode(decoded, type=_Token)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -71,9 +90,9 @@ def render_page(store: Store, type_: ResourceType, selection: Selection, options
 def _position(store: Store, options: ListOptions) -> tuple[int | None, str]:
     """The exact version to show (None: the newest) and the key to start after."""
     if options.continue_token:
+        token = _decode(options.continue_token)
         if options.resource_version not in ("", "0"):
             raise refusals.bad_request("specifying resource version is not allowed when using continue")
-        token = _decode(options.continue_token)
         return (None if token.rv == _NEWEST else token.rv), token.start
     if not options.resource_version:
         return None, ""
@@ -97,7 +116,7 @@ def _entries(storage: Storage, prefix: str, version: int | None, start: str, opt
 
 def _gone(start: str, options: ListOptions) -> Exception:
     if options.continue_token:
-        return refusals.expired(_TOO_OLD_TOKEN, _encode(_Token(_NEWEST, start)))
+        return refusals.expired(_TOO_OLD_TOKEN, _encode(_Token(_NEWEST, start, _TOKEN_VERSION)))
     return refusals.expired(_TOO_OLD_LIST)
 
 
@@ -107,5 +126,5 @@ def _page(type_: ResourceType, selection: Selection, entries: Sequence[Entry], v
         return rendered_list(type_, selected, version)
     page = selected[:limit]
     remaining = 0 if selection.selector else len(selected) - limit
-    token = _encode(_Token(version, page[-1].key))
+    token = _encode(_Token(version, page[-1].key, _TOKEN_VERSION))
     return rendered_list(type_, page, version, continue_token=token, remaining=remaining)

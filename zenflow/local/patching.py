@@ -10,15 +10,16 @@ from zenflow.local.writing import Outcome, store_update
 from zenflow.runtime.transport import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH
 
 _KINDS = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH)
+_CUSTOM_KINDS = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
 
 
 def patch(core: Core, call: Call) -> Outcome:
     """PATCH of one object."""
     kind = decoding.media_type(call.request.content_type)
+    if call.type.custom and kind not in _CUSTOM_KINDS:
+        raise refusals.unsupported_media_type(_CUSTOM_KINDS)
     if kind not in _KINDS:
         raise refusals.unknown_patch_type()
-    if call.type.custom and kind == STRATEGIC_MERGE_PATCH:
-        raise refusals.unsupported_media_type([other for other in _KINDS if other != kind])
     options = write_options(call.request, "PatchOptions")
     if kind == APPLY_PATCH:
         return apply.apply(core, call, options)

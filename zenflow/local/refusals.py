@@ -149,7 +149,8 @@ def invalid_options(kind: str, causes: Sequence[Cause]) -> ApiError:
 
 def invalid_kind(group: str, kind: str, name: str, causes: Sequence[Cause]) -> ApiError:
     """422 for any kind. One problem stands alone, several in brackets; equal ones once."""
-    problems = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
+    causes = list(dict.fromkeys(causes))
+    problems = [f"{cause.field}: {cause.message}" for cause in causes]
     told = problems[0] if len(problems) == 1 else "[" + ", ".join(problems) + "]"
     qualified = f"{kind}.{group}" if group else kind
     message = f'{qualified} "{name}" is invalid: {told}'

@@ -108,6 +108,7 @@ def _create_on_update(core: Core, call: Call, new: Object, options: WriteOptions
         raise refusals.not_found(call.type, call.target.name)
     _check_uid(call, new, "")
     check_namespace(call.target, new)
+    new["metadata"].pop("resourceVersion", None)
     return Outcome(201, store_new(core, call, new, options))
 
 

@@ -157,15 +157,21 @@ def _immutable_problems(spec: Frozen, old: Frozen) -> list[Cause]:
         for name in names
         if spec.get(name) != old.get(name)
     ]
-    if _fixed_template(spec["template"], old) != _fixed_template(old["template"], old):
-        found.append(field_errors.invalid("spec.template", spec["template"], "field is immutable"))
-    return found
+    return found + _template_problems(spec["template"], old)
 
 
-def _fixed_template(template: Frozen, old: Frozen) -> dict[str, Any]:
-    """What of a template may never change. While a Job is suspended, queueing systems may steer where it will run."""
+def _template_problems(template: Frozen, old: Frozen) -> list[Cause]:
+    """A template never changes. While a Job is suspended, queueing systems may steer where its Pods will run."""
     if not old.get("suspend"):
-        return dict(template)
-    metadata = {k: v for k, v in template.get("metadata", {}).items() if k not in ("labels", "annotations")}
-    spec = {k: v for k, v in template["spec"].items() if k not in _SCHEDULING}
-    return {"metadata": metadata, "spec": spec}
+        same = template == old["template"]
+        return [] if same else [field_errors.invalid("spec.template", template, "field is immutable")]
+    same = _fixed_part(template["spec"]) == _fixed_part(old["template"]["spec"])
+    return [] if same else [field_errors.invalid(_TEMPLATE_SPEC, template["spec"], "field is immutable")]
+
+
+def _fixed_part(spec: Frozen) -> dict[str, Any]:
+    fixed = {name: value for name, value in spec.items() if name not in _SCHEDULING}
+    for name in ("containers", "initContainers"):
+        containers = spec.get(name) or ()
+        fixed[name] = [{k: v for k, v in container.items() if k != "resources"} for container in containers]
+    return fixed
