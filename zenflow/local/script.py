@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 
-from zenflow.local.executor import Exit, RunId, StartError
+from zenflow.local.executor import Exit, NotReady, RunId, StartError
 from zenflow.local.podlogs import PodLogs
 from zenflow.local.streams import LocalStream, LogOptions
 from zenflow.local.workloads import Container, Pod
@@ -23,7 +23,8 @@ KILLED = 128 + 9
 class Outcome:
     """How one run of a container goes.
 
-    `seconds` None: runs until it is stopped. `obeys` False: ends only by force. `start_error` set: does not start.
+    `seconds` None: runs until it is stopped. `obeys` False: ends only by force. `start_error` set: cannot be started.
+    `lacks` set: waits for what it lacks, and its start is tried again with the same outcome.
     """
 
     seconds: float | None = 0.0
@@ -32,6 +33,7 @@ class Outcome:
     log: tuple[str, ...] = ()
     obeys: bool = True
     start_error: str = ""
+    lacks: str = ""
 
 
 Script = Callable[[Pod, Container, int], Outcome]
@@ -83,6 +85,8 @@ class ScriptExecutor:
 
     def start(self, run: RunId, pod: Pod, container: Container) -> None:
         outcome = self._script(pod, container, run.attempt)
+        if outcome.lacks:
+            raise NotReady("CreateContainerConfigError", outcome.lacks)
         log = self._logs.begin(run, pod)
         if outcome.start_error:
             log.close()

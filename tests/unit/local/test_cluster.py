@@ -19,9 +19,11 @@ DEFINITIONS = Resource(
 
 
 def definition(plural: str) -> Mapping[str, Any]:
-    """A CRD served in two versions, stored in the second."""
+    """A CRD served in two versions, stored in the first."""
     schema = {"openAPIV3Schema": {"type": "object"}}
-    versions = [{"name": name, "served": True, "storage": name == "v1", "schema": schema} for name in ("v1beta1", "v1")]
+    versions = [
+        {"name": name, "served": True, "storage": name == "v1beta1", "schema": schema} for name in ("v1beta1", "v1")
+    ]
     names = {"plural": plural, "singular": plural[:-1], "kind": plural[:-1].title()}
     spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": versions}
     return {"metadata": {"name": f"{plural}.example.com"}, "spec": spec}
@@ -53,7 +55,7 @@ def test_each_storage_is_watched_once() -> None:
     added = set(served()) - before
     world.client.delete(DEFINITIONS, "widgets.example.com")
     assert ([(r.group, r.version, r.plural) for r in added], set(served()), {r.kind for r in before} & {"Event"}) == (
-        [("example.com", "v1", "widgets")],
+        [("example.com", "v1beta1", "widgets")],
         before,
         set(),
     )

@@ -137,6 +137,31 @@ def test_a_pod_that_someone_deletes_is_a_failure_and_replaced() -> None:
     assert (counts(world.job())["failed"], counts(world.job())["succeeded"]) == (1, 1)
 
 
+def test_a_pod_that_vanishes_is_a_failure() -> None:
+    """Deleted without grace: it was never seen to end."""
+    world = always(seconds=30)
+    world.create_job()
+    world.settle()
+    (pod,) = world.pods()
+    world.client.delete(PODS, pod["metadata"]["name"], "default", grace_period=0)
+    world.settle()
+    assert counts(world.job())["failed"] == 1
+
+
+def test_a_pod_that_ended_and_went_between_two_looks_counts() -> None:
+    """By its last state, as if it had been seen in time."""
+    world = always(seconds=5)
+    world.create_job()
+    world.settle()
+    world.clock.advance(5)
+    while world.cluster.kubelet.step():
+        pass
+    (pod,) = world.pods()
+    world.client.delete(PODS, pod["metadata"]["name"], "default")
+    world.settle()
+    assert counts(world.job())["succeeded"] == 1
+
+
 def test_a_pod_deleted_after_it_was_counted_changes_nothing() -> None:
     """Cleaning up finished Pods does not undo completions."""
     world = always(seconds=10)

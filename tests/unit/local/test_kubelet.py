@@ -154,6 +154,41 @@ def test_a_sidecar_runs_beside_and_is_stopped_at_the_end() -> None:
     assert (world.pod()["status"]["phase"], state(world.pod(), "side")) == ("Succeeded", ("terminated", 143))
 
 
+def test_a_sidecar_that_ends_is_started_again() -> None:
+    """Whatever its exit code and the Pod's policy."""
+    world = scripted(side=Outcome(seconds=3), main=Outcome(seconds=60))
+    world.create_pod(initContainers=[{**MAIN, "name": "side", "restartPolicy": "Always"}])
+    world.run(5)
+    assert (statuses(world.pod())["side"]["restartCount"], state(world.pod(), "side")[0]) == (1, "running")
+
+
+def test_nothing_starts_before_a_sidecar_that_cannot() -> None:
+    """The main containers count on it."""
+    world = scripted(side=Outcome(lacks='configmap "late" not found'), main=Outcome(seconds=5))
+    world.create_pod(initContainers=[{**MAIN, "name": "side", "restartPolicy": "Always"}])
+    world.run(60)
+    assert (state(world.pod(), "side"), state(world.pod())) == (
+        ("waiting", "CreateContainerConfigError"),
+        ("waiting", "PodInitializing"),
+    )
+
+
+def test_what_a_container_lacks_is_looked_for_again() -> None:
+    """Every few seconds, until it is there."""
+    found = [False]
+    lacking, there = Outcome(lacks='configmap "late" not found'), Outcome()
+    world = ScriptedCluster(lambda pod, container, attempt: there if found[0] else lacking)
+    world.create_pod()
+    world.run(60)
+    assert statuses(world.pod())["main"]["state"]["waiting"] == {
+        "reason": "CreateContainerConfigError",
+        "message": 'configmap "late" not found',
+    }
+    found[0] = True
+    world.run(5)
+    assert world.pod()["status"]["phase"] == "Succeeded"
+
+
 def test_a_container_that_cannot_start_has_exit_code_128() -> None:
     """StartError, with why."""
     world = scripted(main=Outcome(start_error="no such command"))
