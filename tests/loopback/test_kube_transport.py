@@ -24,7 +24,7 @@ echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","s
 """
 
 
-def kubeconfig(folder: Path, server: str, *, user: dict[str, Any] | None = None, **cluster: Any) -> str:
+def kubeconfig(folder: Path, server: str, *, user: Any = None, cluster: Any = None) -> str:
     """A kubeconfig with one context of which everything is called `x`."""
     path = folder / "kubeconfig"
     path.write_text(
@@ -34,7 +34,7 @@ def kubeconfig(folder: Path, server: str, *, user: dict[str, Any] | None = None,
                 "kind": "Config",
                 "current-context": "x",
                 "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
-                "clusters": [{"name": "x", "cluster": {"server": server, **cluster}}],
+                "clusters": [{"name": "x", "cluster": {"server": server, **(cluster or {})}}],
                 "users": [{"name": "x", "user": user or {}}],
             }
         )
@@ -142,7 +142,9 @@ class TestCredentials:
             "client-key-data": base64.b64encode(identity.key.read_bytes()).decode(),
         }
         with serving(echo, authority.server_context(client_certificates=True)) as httpd:
-            config = kubeconfig(tmp_path, httpd.url, user=user, **{"certificate-authority": str(authority.certificate)})
+            config = kubeconfig(
+                tmp_path, httpd.url, user=user, cluster={"certificate-authority": str(authority.certificate)}
+            )
             KubeTransport.from_config(config).send(GET)
             assert httpd.asked[0].user == "alice"
 
@@ -166,7 +168,7 @@ class TestCredentials:
         token = folder / "token"
         token.write_text("old")
         user = self.plugin(folder, "old") if how == "exec" else {"tokenFile": str(token)}
-        config = kubeconfig(folder, httpd.url, user=user, **{"certificate-authority": str(authority.certificate)})
+        config = kubeconfig(folder, httpd.url, user=user, cluster={"certificate-authority": str(authority.certificate)})
         return KubeTransport.from_config(config, clock=clock), token
 
 
@@ -184,7 +186,7 @@ class TestTls:
     def test_unless_the_user_says_so(self, tmp_path: Path, authority: Authority) -> None:
         """insecure-skip-tls-verify."""
         with serving(echo, authority.server_context()) as httpd:
-            config = kubeconfig(tmp_path, httpd.url, **{"insecure-skip-tls-verify": True})
+            config = kubeconfig(tmp_path, httpd.url, cluster={"insecure-skip-tls-verify": True})
             with pytest.warns(Warning, match="Unverified HTTPS"):
                 assert KubeTransport.from_config(config).send(GET).status == 200
 
@@ -281,7 +283,7 @@ class TestRequests:
 
     def test_a_proxy_of_the_kubeconfig_is_used(self, tmp_path: Path, httpd: Httpd) -> None:
         """`proxy-url`: the request goes there, whoever it is meant for."""
-        config = kubeconfig(tmp_path, "http://api.example.invalid", **{"proxy-url": httpd.url})
+        config = kubeconfig(tmp_path, "http://api.example.invalid", cluster={"proxy-url": httpd.url})
         KubeTransport.from_config(config).send(GET)
         assert httpd.asked[0].path == "http://api.example.invalid/api/v1/pods"
 
@@ -364,7 +366,7 @@ class TestStreams:
             serving(hush, authority.server_context() if secure else None) as running,
             ThreadPoolExecutor(1) as pool,
         ):
-            transport = KubeTransport.from_config(kubeconfig(tmp_path, running.url, **cluster))
+            transport = KubeTransport.from_config(kubeconfig(tmp_path, running.url, cluster=cluster))
             stream = transport.stream(WATCH, silence=30)
             stream.read()
             blocked = pool.submit(stream.read)

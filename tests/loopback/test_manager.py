@@ -196,7 +196,12 @@ def test_sigterm_is_a_clean_stop(pool: ThreadPoolExecutor) -> None:
     stage = Stage()
     stage.create("a")
     stage.manager.stop_on_signals()
-    pool.submit(lambda: (stage.sees("a"), os.kill(os.getpid(), signal.SIGTERM)))
+
+    def terminate() -> None:
+        stage.sees("a")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    pool.submit(terminate)
     try:
         assert stage.manager.run() == 0
     finally:

@@ -184,7 +184,7 @@ class TestTls:
             secure.sendall(b"GET /readyz HTTP/1.1\r\nConnection: close\r\n\r\n")
             assert secure.recv(1000).startswith(b"HTTP/1.1 200")
             certificate = secure.getpeercert() or {}
-            return str(certificate["subject"][0][0][1])  # type: ignore[index,misc]
+            return str(certificate["subject"][0][0][1])
 
     def test_a_replaced_certificate_is_shown_without_a_restart(self, tmp_path: Path, authority: Authority) -> None:
         """And while only half of the pair has been replaced, the old one is."""

@@ -168,5 +168,5 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
 
 def _user(connection: Any) -> str:
     certificate = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
-    subject = (certificate or {}).get("subject", ())
-    return next((value for part in subject for kind, value in part if kind == "commonName"), "")
+    subject: Any = (certificate or {}).get("subject", ())
+    return next((str(value) for part in subject for kind, value in part if kind == "commonName"), "")

@@ -69,7 +69,7 @@ def test_verbs(call: Callable[[Client], bytes], method: str, path: str, content_
         ({"uid": "u", "resource_version": "7"}, {"uid": "u", "resourceVersion": "7"}),
     ],
 )
-def test_a_delete_carries_its_preconditions(arguments: dict[str, str], preconditions: dict[str, str]) -> None:
+def test_a_delete_carries_its_preconditions(arguments: dict[str, Any], preconditions: dict[str, str]) -> None:
     """And always says what becomes of the dependents."""
     transport = ScriptedTransport(reply({}))
     Client(transport).delete(THINGS, "t", "ns", **arguments)
