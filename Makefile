@@ -11,7 +11,7 @@ TAG := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 RUNTIME := $(VENV)/.runtime-$(TAG)
 DEV := $(VENV)/.dev-$(TAG)
 
-.PHONY: help check test unit sim conformance e2e bench demo generate verify lock clean
+.PHONY: help check test unit loopback sim conformance e2e bench demo generate verify lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ demo: $(RUNTIME) ## run flows from examples/ on the embedded cluster, to the end
 	@echo
 	@echo "More to try: $(ZENFLOW) run examples/*.yaml, $(ZENFLOW) local, $(ZENFLOW) --help"
 
-test: check sim conformance e2e ## everything: check, simulation, conformance, e2e on a real Kubernetes
+test: check loopback sim conformance e2e ## everything: check, loopback, simulation, conformance, e2e on a real Kubernetes
 
 check: $(DEV) ## formatting, lint, types, import contracts, unit tests
 	$(VENV)/bin/ruff format --check .
@@ -40,6 +40,9 @@ check: $(DEV) ## formatting, lint, types, import contracts, unit tests
 unit: $(DEV) ## unit tests (no sleep, no socket; seconds)
 	$(PYTEST) tests/unit
 
+loopback: $(DEV) ## what needs sockets and threads: transport, manager, serving
+	$(PYTEST) tests/loopback
+
 sim: $(DEV) ## the whole composition on a virtual clock, with faults
 	$(PYTEST) tests/simulation
 
@@ -47,7 +50,7 @@ conformance: $(DEV) ## the same requests to the embedded API server and to a rea
 	$(PYTEST) tests/conformance
 
 e2e: $(DEV) ## on a real Kubernetes, built and started by the tests (as root), or any: make e2e K8S=path/to/kubeconfig
-	$(PYTEST) tests/e2e $(if $(K8S),--k8s-kubeconfig-override=$(K8S))
+	$(PYTEST) tests/cluster tests/e2e $(if $(K8S),--k8s-kubeconfig-override=$(K8S))
 
 bench: $(DEV) ## speed, CPU and requests per step beside a bare watch-and-create loop
 	$(VENV)/bin/python -m bench
