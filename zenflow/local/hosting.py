@@ -47,17 +47,17 @@ class HostExecutor:
         self._processes = Processes(clock)
         self._clock = clock
         self._started: dict[RunId, tuple[Resolved, Launch, ContainerLog]] = {}
-        self._warned = False
+        self._warned: set[str] = set()
 
     def on_exit(self, wake: Callable[[], None]) -> None:
         self._processes.on_end(wake)
 
     def prepare(self, pod: Pod) -> Sequence[str]:
-        if self._launcher.warning and not self._warned:
-            self._warned = True
-            log.warning(self._launcher.warning)
         self._volumes.prepare(pod)
-        return self._launcher.unseen(pod)
+        warnings = self._launcher.warnings(pod)
+        for warning in (self._launcher.warning, *warnings):
+            self._warn_once(warning)
+        return warnings
 
     def start(self, run: RunId, pod: Pod, container: Container) -> None:
         resolved = self._resolve(run, pod, container)
@@ -103,6 +103,12 @@ class HostExecutor:
 
     def open_log(self, namespace: str, pod: str, options: LogOptions) -> LocalStream:
         return self._logs.open_log(namespace, pod, options)
+
+    def _warn_once(self, warning: str) -> None:
+        """The Pod's Events tell of each Pod; the log tells of each matter."""
+        if warning and warning not in self._warned:
+            self._warned.add(warning)
+            log.warning(warning)
 
     def _resolve(self, run: RunId, pod: Pod, container: Container) -> Resolved:
         environment = resolve(pod, container, self._configuration)

@@ -63,8 +63,8 @@ class Launcher(Protocol):
         """The process that is this container. Raises StartError."""
         ...
 
-    def unseen(self, pod: Pod) -> Sequence[str]:
-        """Warnings: what this Pod mounts and its processes will hardly find."""
+    def warnings(self, pod: Pod) -> Sequence[str]:
+        """What this Pod asks for and will not get, a sentence each."""
         ...
 
     def why_not_started(self, code: int, output: str) -> str:
@@ -103,14 +103,15 @@ class PlainLauncher:
         argv = tuple(rewrite(text) for text in (*container.command, *container.args))
         return Launch(argv, environment, _folder(container, rewrite(container.spec.working_dir)))
 
-    def unseen(self, pod: Pod) -> Sequence[str]:
-        return [
+    def warnings(self, pod: Pod) -> Sequence[str]:
+        unseen = [
             f'container "{container.name}" mounts "{mount.mount_path}", but names that path nowhere in command, args, '
             "env or workingDir: as a plain process it will not find the volume there"
             for container in (*pod.spec.init_containers, *pod.spec.containers)
             for mount in container.volume_mounts
             if not _names(container, mount.mount_path)
         ]
+        return [*unseen, *_ignored(pod)]
 
     def why_not_started(self, code: int, output: str) -> str:
         return ""
@@ -146,12 +147,33 @@ class EngineLauncher:
         argv += [container.spec.image, *rest]
         return Launch(tuple(argv), self._inherited, container.scratch, kill=(self._program, "kill", name))
 
-    def unseen(self, pod: Pod) -> Sequence[str]:
-        return ()
+    def warnings(self, pod: Pod) -> Sequence[str]:
+        return _ignored(pod)
 
     def why_not_started(self, code: int, output: str) -> str:
         # 125 is the engine's own failure: an image it cannot pull, a mount it cannot make.
         return output.strip() or "the container engine failed" if code == 125 else ""
+
+
+def _ignored(pod: Pod) -> list[str]:
+    """The fields of each container that nobody here acts on."""
+    return [
+        f'container "{container.name}" has {", ".join(fields)}: the local cluster does not act on that'
+        for container in (*pod.spec.init_containers, *pod.spec.containers)
+        if (fields := _ignored_fields(container))
+    ]
+
+
+def _ignored_fields(container: Container) -> list[str]:
+    values = {
+        "livenessProbe": container.liveness_probe,
+        "readinessProbe": container.readiness_probe,
+        "startupProbe": container.startup_probe,
+        "lifecycle": container.lifecycle,
+        "resources": container.resources,
+        "securityContext": container.security_context,
+    }
+    return [name for name, value in values.items() if value]
 
 
 def _folder(container: Resolved, working_dir: str) -> Path:

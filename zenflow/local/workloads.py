@@ -119,6 +119,8 @@ class Container(Wire, frozen=True, kw_only=True):
     readiness_probe: dict[str, Any] | None = None
     startup_probe: dict[str, Any] | None = None
     lifecycle: dict[str, Any] | None = None
+    resources: dict[str, Any] | None = None
+    security_context: dict[str, Any] | None = None
 
 
 class PodSpec(Wire, frozen=True, kw_only=True):

@@ -88,7 +88,24 @@ def test_a_process_that_cannot_be_is_refused_in_a_sentence(container: Resolved, 
 def test_a_mount_that_nothing_names_is_warned_of(container: Mapping[str, Any], warned: bool) -> None:
     """The process has no other way to find it."""
     main = {"name": "main", "volumeMounts": [{"name": "v", "mountPath": "/data"}], **container}
-    assert bool(PlainLauncher(USER).unseen(pod(spec={"containers": [main]}))) is warned
+    assert bool(PlainLauncher(USER).warnings(pod(spec={"containers": [main]}))) is warned
+
+
+@pytest.mark.parametrize(
+    ("fields", "warnings"),
+    [
+        ({}, []),
+        ({"resources": {}, "securityContext": {}}, []),
+        (
+            {"livenessProbe": {"exec": {}}, "resources": {"limits": {"cpu": "1"}}},
+            ['container "main" has livenessProbe, resources: the local cluster does not act on that'],
+        ),
+    ],
+)
+def test_fields_that_nobody_acts_on_are_named(fields: Mapping[str, Any], warnings: list[str]) -> None:
+    """Rather than ignored in silence."""
+    main = {"name": "main", "command": ["true"], **fields}
+    assert PlainLauncher(USER).warnings(pod(spec={"containers": [main]})) == warnings
 
 
 @pytest.fixture
