@@ -162,13 +162,8 @@ def test_a_timeout_cancels_and_ends_with_1(tmp_path: Path) -> None:
 def test_ctrl_c_cancels_cleanly(tmp_path: Path) -> None:
     """The processes get SIGTERM and their time to tidy up, nothing is left, and the exit status is 130."""
     file = tmp_path / "flow.yaml"
-    file.write_text(
-        flow(
-            shell(
-                f"trap 'echo tidied; exit 0' TERM; echo $$$$ > {tmp_path}/pid; echo ready; while true; do sleep 0.1; done"
-            )
-        )
-    )
+    tidy = "trap 'echo tidied; exit 0' TERM"
+    file.write_text(flow(shell(f"{tidy}; echo $$$$ > {tmp_path}/pid; echo ready; while true; do sleep 0.1; done")))
     program = Program((*ZENFLOW, "run", file), tmp_path / "log")
     program.start()
     program.wait_for_output("s | ready", within=30)
