@@ -99,3 +99,21 @@ def test_a_list_that_makes_no_sense_is_refused(query: str, code: int, told: str)
     refused = Embedded().get(f"{CONFIG_MAPS}?{query}")
     assert refused["code"] == code
     assert told in refused["message"]
+
+
+@pytest.mark.parametrize(
+    ("token", "told"),
+    [
+        ("!", "illegal base64 data at input byte 0"),
+        ("junk", r"invalid character '\u008e' looking for beginning of value"),
+        ("e30", "server does not recognize this encoded version "),
+        ("eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MX0", "encoded start key empty (version meta.k8s.io/v1)"),
+    ],
+)
+def test_a_bad_continue_token_is_explained(token: str, told: str) -> None:
+    """400, and what is wrong with it."""
+    refused = _filled().get(f"{CONFIG_MAPS}?limit=1&continue={token}")
+    assert (refused["code"], refused["message"]) == (
+        400,
+        f"invalid continue token: continue key is not valid: {told}",
+    )

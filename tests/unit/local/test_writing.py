@@ -73,6 +73,14 @@ def test_every_problem_is_told_at_once() -> None:
     assert [cause["field"] for cause in refused["details"]["causes"]] == ["metadata.name", "metadata.labels"]
 
 
+def test_custom_objects_may_have_any_finalizer() -> None:
+    """Only the kinds of Kubernetes itself insist on a domain."""
+    server = Embedded()
+    server.create(DEFINITIONS, definition({}))
+    created = server.create(THINGS, {**thing(), "metadata": {"name": "thing", "finalizers": ["short"]}})
+    assert created["metadata"]["finalizers"] == ["short"]
+
+
 def test_a_namespace_must_be_there() -> None:
     """404, naming the namespace and not the object."""
     refused = Embedded().ask("POST", "/api/v1/namespaces/nowhere/configmaps", config_map())
@@ -170,6 +178,16 @@ class TestUpdate:
     def test_a_missing_object_is_not_created(self) -> None:
         """404."""
         assert Embedded().ask("PUT", f"{CONFIG_MAPS}/settings", config_map())["code"] == 404
+
+    def test_a_missing_lease_is_created(self) -> None:
+        """Leases are of the few kinds that a PUT creates, whatever version it names."""
+        leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+        server = Embedded()
+        lease = {"metadata": {"name": "lead", "resourceVersion": "5"}, "spec": {"holderIdentity": "me"}}
+        assert server.send("PUT", f"{leases}/lead", lease).status == 201
+        assert server.names(leases) == ["lead"]
+        refused = server.ask("PUT", f"{leases}/gone", {"metadata": {"name": "gone", "uid": "old"}})
+        assert refused["code"] == 409
 
     def test_nothing_changed_is_nothing_written(self) -> None:
         """The version stays, no event is told."""

@@ -114,12 +114,30 @@ def test_some_of_it_may_change(patch: dict[str, Any]) -> None:
     assert server.merge(f"{JOBS}/job", {"spec": patch})["spec"].items() >= patch.items()
 
 
-def test_a_suspended_job_may_be_steered() -> None:
-    """Queueing systems choose its node before they let it go."""
+@pytest.mark.parametrize(
+    "template",
+    [
+        {"spec": {"nodeSelector": {"zone": "a"}}},
+        {"metadata": {"name": "other"}},
+        {"spec": {"containers": [{"name": "main", "image": "busybox:1", "resources": {"requests": {"cpu": "1"}}}]}},
+    ],
+)
+def test_a_suspended_job_may_be_steered(template: dict[str, Any]) -> None:
+    """Queueing systems choose its node and resources before they let it go."""
     server = Embedded()
     server.create(JOBS, job(suspend=True))
-    patch = {"spec": {"template": {"spec": {"nodeSelector": {"zone": "a"}}}}}
-    assert server.merge(f"{JOBS}/job", patch)["spec"]["template"]["spec"]["nodeSelector"] == {"zone": "a"}
+    before = server.get(f"{JOBS}/job")
+    changed = server.merge(f"{JOBS}/job", {"spec": {"template": template}})
+    assert changed["spec"]["template"] != before["spec"]["template"]
+
+
+def test_a_suspended_job_runs_the_same() -> None:
+    """What its containers are is fixed even then."""
+    server = Embedded()
+    server.create(JOBS, job(suspend=True))
+    patch = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "other"}]}}}}
+    refused = server.merge(f"{JOBS}/job", patch)
+    assert [cause["field"] for cause in refused["details"]["causes"]] == ["spec.template.spec"]
 
 
 def test_jobs_are_selected_by_their_successes() -> None:
@@ -130,3 +148,11 @@ def test_jobs_are_selected_by_their_successes() -> None:
     server.merge(f"{JOBS}/b/status", {"status": {"succeeded": 1}})
     assert server.names(f"{JOBS}?fieldSelector=status.successful=1") == ["b"]
     assert server.names(f"{JOBS}?fieldSelector=status.successful=0") == ["a"]
+
+
+def test_the_labels_of_a_job_are_its_own() -> None:
+    """Those of its Pods are only the default: a Job that has labels does not get them."""
+    server = Embedded()
+    labelled = {**job("a"), "metadata": {"name": "a", "labels": {"team": "red"}}}
+    assert server.create(JOBS, labelled)["metadata"]["labels"] == {"team": "red"}
+    assert server.create(JOBS, job("b"))["metadata"]["labels"]["job-name"] == "b"
