@@ -54,6 +54,7 @@ class World:
     random: Callable[[], float]  # in [0, 1)
     parallel: Parallel = one_by_one
     log: Any = None
+    metrics: Metrics | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,6 @@ class App:
     queue: WorkQueue
     loop: Loop
     reflectors: tuple[Reflector[FlowRecord], Reflector[Job], Reflector[Pod]]
-    registry: CollectorRegistry
 
     @property
     def has_synced(self) -> bool:
@@ -73,8 +73,7 @@ class App:
 
 def build(settings: Settings, world: World) -> App:
     """Put the controller together."""
-    registry = CollectorRegistry()
-    metrics = Metrics(registry)
+    metrics = world.metrics or Metrics(CollectorRegistry())
     log = world.log or structlog.get_logger()
     flows, jobs, pods = _informers(settings.namespace)
     caches = Caches(flows.cache, jobs.cache, pods.cache)
@@ -99,7 +98,6 @@ def build(settings: Settings, world: World) -> App:
             _reflector(jobs, settings, world, log),
             _reflector(pods, settings, world, log),
         ),
-        registry=registry,
     )
 
 
@@ -127,5 +125,11 @@ def _informers(namespace: str) -> tuple[Informer[FlowRecord], Informer[Job], Inf
 
 def _reflector(informer: Informer[T], settings: Settings, world: World, log: Any) -> Reflector[T]:
     return Reflector(
-        world.client, informer, clock=world.clock, random=world.random, page_limit=settings.page_size, log=log
+        world.client,
+        informer,
+        clock=world.clock,
+        random=world.random,
+        page_limit=settings.page_size,
+        silence=settings.watch_silence,
+        log=log,
     )

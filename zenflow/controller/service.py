@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from prometheus_client import CollectorRegistry
 from tenacity import Retrying, stop_after_attempt, wait_exponential_jitter
 
 from zenflow.controller import webhook
-from zenflow.controller.app import App, World, build
+from zenflow.controller.app import World, build
 from zenflow.controller.settings import Settings
 from zenflow.runtime import serving
 from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock, SystemClock
 from zenflow.runtime.leader import FencedTransport, LeaderElector, LeaseTerms
 from zenflow.runtime.manager import Manager, Parts, Pool
+from zenflow.runtime.metrics import Metrics
 from zenflow.runtime.transport import KubeTransport, Transport
 
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -30,26 +32,32 @@ def run(settings: Settings, connect: Callable[[], KubeTransport]) -> int:
     Raises `errors.Unconfigured` where there is no cluster to connect to, OSError where a port is taken.
     """
     clock, log = SystemClock(), structlog.get_logger()
-    transport = connect()
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    connection = connect()
+    transport = metrics.transport(connection, connection.host, clock)
     elector = _elector(settings, connect, clock)
-    app = build(settings, _world(settings, _fenced(transport, elector), clock, log))
+    if elector is not None:
+        metrics.lease(elector.terms.name, lambda: elector.is_leader)
+    app = build(settings, _world(settings, _fenced(transport, elector), clock, metrics, log))
     problems: list[Callable[[], tuple[str, ...]]] = []
-    servers = _servers(settings, app, Client(transport), lambda: problems[0]() if problems else ("starting",), log)
+    servers = _servers(settings, registry, Client(transport), lambda: problems[0]() if problems else ("starting",), log)
     parts = Parts(app.reflectors, [(app.loop, settings.workers)], elector, servers)
     manager = Manager(parts, clock=clock, log=log)
     problems.append(lambda: manager.problems)
     manager.stop_on_signals()
-    log.info("started", server=transport.host, namespace=settings.namespace or "all")
+    log.info("started", server=connection.host, namespace=settings.namespace or "all")
     return manager.run()
 
 
-def _world(settings: Settings, transport: Transport, clock: Clock, log: Any) -> World:
+def _world(settings: Settings, transport: Transport, clock: Clock, metrics: Metrics, log: Any) -> World:
     return World(
         client=Client(transport, retrying=_retrying),
         clock=clock,
         random=random.random,
         parallel=Pool(settings.parallel_writes),
         log=log,
+        metrics=metrics,
     )
 
 
@@ -58,7 +66,7 @@ def _retrying() -> Retrying:
     return Retrying(stop=stop_after_attempt(3), wait=wait_exponential_jitter(initial=0.1, max=2.0))
 
 
-def _fenced(transport: KubeTransport, elector: LeaderElector | None) -> Transport:
+def _fenced(transport: Transport, elector: LeaderElector | None) -> Transport:
     return FencedTransport(transport, elector) if elector else transport
 
 
@@ -91,12 +99,12 @@ def own_namespace() -> str:
 
 
 def _servers(
-    settings: Settings, app: App, client: Client, problems: Callable[[], tuple[str, ...]], log: Any
+    settings: Settings, registry: CollectorRegistry, client: Client, problems: Callable[[], tuple[str, ...]], log: Any
 ) -> list[serving.HttpServer]:
     servers = []
     if settings.metrics_port:
         routes = {
-            ("GET", "/metrics"): serving.metrics(app.registry),
+            ("GET", "/metrics"): serving.metrics(registry),
             ("GET", "/healthz"): serving.health(lambda: ()),
             ("GET", "/readyz"): serving.health(problems),
         }
