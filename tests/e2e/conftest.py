@@ -75,6 +75,7 @@ def embedded_access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access
         else_show=local.output,
     )
     yield kubectl, kubeconfig
+    assert local.process.poll() is None, f"zenflow local ended by itself:\n{local.output()}"
     assert local.stop() == 0
 
 
