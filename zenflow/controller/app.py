@@ -75,7 +75,7 @@ def build(settings: Settings, world: World) -> App:
     """Put the controller together."""
     metrics = world.metrics or Metrics(CollectorRegistry())
     log = world.log or structlog.get_logger()
-    flows, jobs, pods = _informers(settings.namespace)
+    flows, jobs, pods = informers(settings.namespace)
     caches = Caches(flows.cache, jobs.cache, pods.cache)
     queue = WorkQueue(world.clock, metrics=metrics.queue(NAME))
     memory, library, barrier = Memory(), Library(), Barrier()
@@ -101,7 +101,8 @@ def build(settings: Settings, world: World) -> App:
     )
 
 
-def _informers(namespace: str) -> tuple[Informer[FlowRecord], Informer[Job], Informer[Pod]]:
+def informers(namespace: str) -> tuple[Informer[FlowRecord], Informer[Job], Informer[Pod]]:
+    """The three caches with their indexes; `namespace` empty: across all of them."""
     flows = Informer(JOBFLOWS, decode_flow, namespace=namespace, indexers={BY_GROUP: lambda flow: (group_of(flow),)})
     jobs = Informer(
         JOBS,

@@ -1,0 +1,145 @@
+"""From caches to snapshots, on the embedded API server and a virtual clock."""
+
+import json
+from typing import Any
+
+from tests.support.clock import VirtualClock
+from tests.support.embedded import Embedded
+from zenflow.api import crd
+from zenflow.api.names import LABEL_ATTEMPT, LABEL_FLOW, LABEL_FLOW_UID, LABEL_STEP
+from zenflow.controller.app import informers
+from zenflow.controller.library import Library
+from zenflow.controller.memory import Memory
+from zenflow.controller.observer import EVIDENCE_PATIENCE, Caches, Observer
+from zenflow.dag.snapshot import JOB_DELETED, Attempt, Outcome, Snapshot
+from zenflow.runtime.cache import Key
+from zenflow.runtime.client import Client
+from zenflow.runtime.informer import Informer
+
+FLOWS = "/apis/workflow.zen.io/v1alpha1/namespaces/default/jobflows"
+JOBS = "/apis/batch/v1/namespaces/default/jobs"
+PODS = "/api/v1/namespaces/default/pods"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+KEY = Key("default", "etl")
+POD = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox", "command": ["false"]}]}
+
+
+class World:
+    """An API server with one flow of one step; what the caches have seen of it is up to the test."""
+
+    def __init__(self) -> None:
+        self.server = Embedded()
+        self.clock: VirtualClock = self.server.clock
+        self.server.create(DEFINITIONS, crd.build())
+        steps = [{"name": "load", "template": {"spec": {"template": {"spec": POD}}}}]
+        head = {"apiVersion": "workflow.zen.io/v1alpha1", "kind": "JobFlow", "metadata": {"name": "etl"}}
+        self.uid = self.server.create(FLOWS, {**head, "spec": {"steps": steps}})["metadata"]["uid"]
+        self.flows, self.jobs, self.pods = informers("")
+        client, caches = Client(self.server.api), Caches(self.flows.cache, self.jobs.cache, self.pods.cache)
+        self._observer = Observer(caches, Library(), Memory(), client, self.clock)
+        self.see(self.flows, FLOWS)
+
+    def see(self, informer: Informer[Any], url: str) -> None:
+        """Let a cache catch up."""
+        listed = self.server.get(url)
+        items = [informer.decode(json.dumps(item).encode()) for item in listed["items"]]
+        informer.replace(items, listed["metadata"]["resourceVersion"])
+
+    def create(self, url: str, name: str, kind: str, owner: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+        labels = {LABEL_FLOW: "etl", LABEL_FLOW_UID: self.uid, LABEL_STEP: "load", LABEL_ATTEMPT: "1"}
+        version = "batch/v1" if kind == "Job" else "v1"
+        metadata = {"name": name, "labels": labels, "ownerReferences": [{**owner, "controller": True}]}
+        return self.server.create(url, {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec})
+
+    def fail(self) -> None:
+        """A Job of the step has failed, with a Pod that says why; the cache of Jobs knows, that of Pods does not."""
+        owner = {"apiVersion": "workflow.zen.io/v1alpha1", "kind": "JobFlow", "name": "etl", "uid": self.uid}
+        job = self.create(JOBS, "etl-load", "Job", owner, {"template": {"spec": POD}})
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "etl-load", "uid": job["metadata"]["uid"]}
+        self.create(PODS, "etl-load-x", "Pod", owner, POD)
+        terminated = {"exitCode": 7, "reason": "Error", "message": "no disk"}
+        status = {"name": "main", "ready": False, "restartCount": 0, "image": "", "imageID": ""}
+        containers = [{**status, "state": {"terminated": terminated}}]
+        self.server.merge(f"{PODS}/etl-load-x/status", {"status": {"phase": "Failed", "containerStatuses": containers}})
+        failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
+        self.server.merge(f"{JOBS}/etl-load/status", {"status": {"conditions": [failed]}})
+        self.see(self.jobs, JOBS)
+
+    def report(self, **step: Any) -> None:
+        """What the status says of the step."""
+        self.server.merge(f"{FLOWS}/etl/status", {"status": {"phase": "Running", "steps": [{"name": "load", **step}]}})
+        self.see(self.flows, FLOWS)
+
+    def snapshot(self) -> Snapshot:
+        found = self._observer.snapshot(KEY)
+        assert found is not None
+        return found
+
+    def attempt(self) -> Attempt:
+        [attempt] = self.snapshot().attempts["load"]
+        return attempt
+
+
+def test_a_failure_waits_a_moment_for_its_cause() -> None:
+    """Jobs and Pods come by two watches; a final status without the exit code would be final."""
+    world = World()
+    world.fail()
+    first = world.attempt()
+    assert first.outcome is Outcome.ACTIVE
+    assert first.settles_at == world.clock.now() + EVIDENCE_PATIENCE
+
+
+def test_the_cause_ends_the_wait_when_it_comes() -> None:
+    """Nothing is asked of the server."""
+    world = World()
+    world.fail()
+    world.attempt()
+    world.see(world.pods, PODS)
+    attempt = world.attempt()
+    assert attempt.outcome is Outcome.FAILED
+    assert [exited.exit_code for exited in attempt.exits] == [7]
+
+
+def test_after_the_moment_the_server_itself_is_asked() -> None:
+    """The cache has still seen no Pod, and the exit code is known all the same."""
+    world = World()
+    world.fail()
+    world.attempt()
+    world.clock.advance(EVIDENCE_PATIENCE.total_seconds())
+    attempt = world.attempt()
+    assert attempt.outcome is Outcome.FAILED
+    assert [(exited.exit_code, exited.message) for exited in attempt.exits] == [(7, "no disk")]
+
+
+def test_a_failure_on_record_is_not_waited_for_again() -> None:
+    """After a restart a step in its backoff would look as if it ran."""
+    world = World()
+    world.fail()
+    world.report(phase="Pending", reason="Backoff", retryCount=0, jobRef={"name": "etl-load", "uid": "x"})
+    assert world.attempt().outcome is Outcome.FAILED
+
+
+def test_a_job_that_only_the_cache_has_not_seen_is_not_deleted() -> None:
+    """Its absence is asked of the server before a step fails by it."""
+    world = World()
+    world.fail()
+    world.jobs.replace([], world.jobs.resource_version)
+    world.report(phase="Running", retryCount=0, jobRef={"name": "etl-load", "uid": "x"})
+    assert not world.attempt().is_gone
+
+
+def test_a_job_that_is_gone_while_its_step_runs_has_failed() -> None:
+    """semantics.md, section 4: reason JobDeleted, retried as any other."""
+    world = World()
+    world.report(phase="Running", retryCount=0, jobRef={"name": "etl-load-1-0", "uid": "x"})
+    attempt = world.attempt()
+    assert (attempt.is_gone, attempt.outcome, attempt.reason) == (True, Outcome.FAILED, JOB_DELETED)
+
+
+def test_a_job_of_a_foreign_owner_is_no_attempt() -> None:
+    """Ownership is a matter of UIDs, not of labels."""
+    world = World()
+    owner = {"apiVersion": "workflow.zen.io/v1alpha1", "kind": "JobFlow", "name": "etl", "uid": "another"}
+    world.create(JOBS, "etl-load", "Job", owner, {"template": {"spec": POD}})
+    world.see(world.jobs, JOBS)
+    assert world.snapshot().attempts == {}
