@@ -1,5 +1,6 @@
 """A local cluster that knows JobFlows: what `run` and `local` have in common."""
 
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -7,7 +8,8 @@ import msgspec
 from zenflow.api import crd
 from zenflow.cli.admission import admit_jobflow
 from zenflow.cli.plan import Item, Refused
-from zenflow.local.cluster import LocalCluster, on_this_machine
+from zenflow.cli.text import clean
+from zenflow.local.cluster import ENGINES, LocalCluster, on_this_machine
 from zenflow.runtime.cache import ObjectMeta
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.errors import AlreadyExists, ApiError
@@ -27,16 +29,29 @@ _decode = msgspec.json.Decoder(_Created).decode
 
 def build(executor: str, workdir: Path | None) -> LocalCluster:
     """The cluster with the CRD applied; nothing is driven yet. Raises Refused."""
+    if executor in ENGINES:
+        _check_engine(executor)
     try:
         cluster = on_this_machine(executor, admission=(admit_jobflow,), workdir=workdir)
-    except FileNotFoundError:
-        raise Refused(
-            [f"--executor {executor}: {executor} is not installed here; install it or leave the option out"]
-        ) from None
     except (ValueError, OSError) as error:
         raise Refused([str(error)]) from None
     Client(cluster.transport).create(_CRDS, msgspec.json.encode(crd.build()))
     return cluster
+
+
+def _check_engine(engine: str) -> None:
+    """An engine that does not answer would fail every step, one attempt after another."""
+    try:
+        answer = subprocess.run((engine, "version"), capture_output=True, text=True, timeout=30, check=False)
+    except FileNotFoundError:
+        raise Refused(
+            [f"--executor {engine}: {engine} is not installed here; install it or leave the option out"]
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise Refused([f"--executor {engine}: {engine} does not answer; start it or leave the option out"]) from None
+    if answer.returncode:
+        why = " ".join(clean(answer.stderr).split())
+        raise Refused([f"--executor {engine}: {why}"])
 
 
 def create(cluster: LocalCluster, client: Client, item: Item) -> ObjectMeta:
