@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
 
 class VirtualClock:
     """Both readings of `runtime.clock.Clock`, moved by `advance`; `jump` moves only the wall clock, as NTP may."""
 
-    def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+    def __init__(self, start: datetime = EPOCH) -> None:
         self._now = start
-        self._monotonic = 1000.0
+        self._monotonic = 0.0
 
     def now(self) -> datetime:
         return self._now

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tests.support.virtual_clock import VirtualClock
+from tests.support.clock import VirtualClock
 from zenflow.local.cluster import LocalCluster
 from zenflow.local.script import Script, ScriptExecutor, by_rules
 from zenflow.local.workloads import JOBS, PODS

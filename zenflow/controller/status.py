@@ -65,8 +65,9 @@ class StatusWriter:
         now = self._clock.monotonic()
         if not decision.is_urgent:
             # Not even the first change is written at once: Jobs of other flows are created first.
-            since = notes.unpublished_since = notes.unpublished_since or now
-            left = since + interval(len(flow.spec.steps)) - now
+            if notes.unpublished_since is None:
+                notes.unpublished_since = now
+            left = notes.unpublished_since + interval(len(flow.spec.steps)) - now
             if left > 0:
                 return left
         status = _with_uids(decision.status, job_uids)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support.bad_flows import BAD_FLOWS, BadFlow
+from tests.support.clock import VirtualClock
 from tests.support.jobflows import flow, manual
-from tests.support.virtual_clock import VirtualClock
 from zenflow.api import crd
 from zenflow.cli.admission import admit_jobflow
 from zenflow.local.apiserver import ApiServer

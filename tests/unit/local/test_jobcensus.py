@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.virtual_clock import EPOCH
+from tests.support.clock import EPOCH
 from tests.support.workloads import job, pod
 from zenflow.local.jobcensus import Census, Ended, Outcome, end_of, format_indexes
 from zenflow.local.workloads import Pod

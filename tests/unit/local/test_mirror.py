@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from tests.support.virtual_clock import VirtualClock
+from tests.support.clock import VirtualClock
 from zenflow.local.apiserver import ApiServer
 from zenflow.local.environment import CONFIG_MAPS
 from zenflow.local.mirror import Mirror

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.virtual_clock import EPOCH, VirtualClock
+from tests.support.clock import EPOCH, VirtualClock
 from tests.support.workloads import pod
 from zenflow.local.executor import RunId
 from zenflow.local.podlogs import ContainerLog, PodLogs

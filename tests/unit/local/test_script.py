@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.virtual_clock import VirtualClock
+from tests.support.clock import VirtualClock
 from tests.support.workloads import pod
 from zenflow.local.executor import RunId, StartError
 from zenflow.local.script import Outcome, Rule, ScriptExecutor, by_rules

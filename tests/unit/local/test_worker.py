@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.virtual_clock import VirtualClock
+from tests.support.clock import VirtualClock
 from zenflow.local.worker import Worker
 from zenflow.runtime.cache import Key
 from zenflow.runtime.errors import Conflict
