@@ -44,8 +44,8 @@ def random_flow(random: Random) -> Scene:
     random.shuffle(steps)
     return Scene.of(
         *steps,
-        backoff_limit=random.choice([None, None, 0, 2, 5]),
-        active_deadline_seconds=random.choice([None, None, None, 60, 200]),
+        backoff_limit=random.choice([None, None, None, 1, 4]),
+        active_deadline_seconds=random.choice([None] * 7 + [60]),
         pod_failure_policy=random.choice([None, POLICY]),
     )
 
@@ -53,14 +53,14 @@ def random_flow(random: Random) -> Scene:
 def _random_step(random: Random, name: str, earlier: list[str]) -> Step:
     needs = random.sample(earlier, random.randint(0, min(3, len(earlier))))
     common = {
-        "when": random.choice(["", "", "", "Always", "NEVER"]),
-        "timeout_seconds": random.choice([None, None, 5, 30]),
-        "continue_on_failure": random.random() < 0.4,
+        "when": random.choice([""] * 6 + ["Always", "NEVER"]),
+        "timeout_seconds": random.choice([None] * 6 + [10, 60]),
+        "continue_on_failure": random.random() < 0.5,
     }
     if random.random() < 0.15:
         return gate(name, *needs, **common)
     backoff = {"type": random.choice(list(BackoffType)), "duration": random.choice(["0s", "1500ms", "10s"])}
-    policy = random.choice([None, retrying(random.randint(0, 3), **backoff)])
+    policy = random.choice([None, *[retrying(random.randint(0, 3), **backoff)] * 3])
     return job(name, *needs, retry_policy=policy, **common)
 
 
@@ -140,8 +140,8 @@ class World:
         refusals = {step: refusal for step, refusal in self.scene.refusals.items() if step != name}
         now = int(self.scene.time)
         self.scene = replace(self.scene, refusals=refusals).running(name, since=now)
-        code = self.random.choice([0, 0, 0, 0, 0, PLAIN, IGNORED, COUNTED, None])
-        self.fates[name, action.attempt] = Fate(now + self.random.randint(1, 40), code)
+        code = self.random.choice([0, 0, 0, 0, PLAIN, PLAIN, IGNORED, COUNTED, None])
+        self.fates[name, action.attempt] = Fate(now + self.random.randint(1, 15), code)
         return True
 
     def _delete(self, action: DeleteJob) -> None:

@@ -98,7 +98,12 @@ def test_a_time_to_live_may_be_changed_after_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "scene", [Scene.of(job("a")), Scene.of(job("a")).running("a"), *[end.values[0] for end in ENDS]]
+    "scene",
+    [
+        pytest.param(Scene.of(job("a")), id="new"),
+        pytest.param(Scene.of(job("a"), job("b")).running("a"), id="running"),
+        pytest.param(published(Scene.of(job("a"), ttl_seconds_after_finished=0).succeeded("a")), id="ended"),
+    ],
 )
 def test_a_flow_that_is_being_deleted_is_left_to_the_collector(scene: Scene) -> None:
     """Its children go with it; nothing is started any more."""

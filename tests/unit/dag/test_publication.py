@@ -183,6 +183,15 @@ def test_a_job_goes_on_record_before_it_is_deleted() -> None:
     assert deleted(decide(scene.recorded(first.status).snapshot())) == [job_uid("a", 1)]
 
 
+def test_a_job_goes_on_record_before_it_is_deleted_while_the_flow_goes_on() -> None:
+    """A step that may fail is no exception, and its dependents wait for the record too."""
+    scene = Scene.of(job("a", timeout_seconds=60, continue_on_failure=True), job("b", "a")).running("a").now(60)
+    first = decide(scene.snapshot())
+    assert (first.actions, step_of(first, "a").phase) == ((), StepPhase.RUNNING)
+    then = decide(scene.recorded(first.status).snapshot())
+    assert (deleted(then), created(then)) == ([job_uid("a", 1)], ["b/1"])
+
+
 def test_every_attempt_goes_on_record_before_it_is_deleted() -> None:
     """The record of the first does not stand for the second."""
     scene = Scene.of(job("a", retries=1, timeout_seconds=60))
