@@ -49,7 +49,7 @@ def ended(snapshot: Snapshot, steps: Sequence[StepStatus], failure: Failure | No
         return _status(snapshot, FlowPhase.FAILED, steps, message=failure.message, reason=failure.reason)
     message = f"{counts.successful_steps} of {counts.total_steps} steps succeeded"
     if counts.failed_steps:
-        message += f", {counts.failed_steps} failed and may"
+        message += f", {counts.failed_steps} failed as allowed"
     if counts.skipped_steps:
         message += f", {counts.skipped_steps} skipped"
     return _status(snapshot, FlowPhase.SUCCEEDED, steps, message=message, reason="StepsSucceeded")
