@@ -33,7 +33,7 @@ from zenflow.api.types import (
     Step,
     StepType,
 )
-from zenflow.dag import graph
+from zenflow.dag.graph import Graph, build
 from zenflow.dag.snapshot import JOB_DELETED, Attempt, ContainerExit, Outcome, Refusal, Rival, Snapshot, Trouble
 
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -94,6 +94,7 @@ class Scene:
     """A flow, its Jobs and the clock; `snapshot()` is what a decision sees of it."""
 
     flow: JobFlow
+    graph: Graph
     time: float = 0.0
     attempts: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
     rivals: tuple[Rival, ...] = ()
@@ -107,14 +108,15 @@ class Scene:
     def of(cls, *steps: Step, **policy: Any) -> "Scene":
         """A flow nobody has looked at yet. `policy` are fields of its executionPolicy."""
         meta = FlowMeta(name=FLOW, namespace="default", uid=UID, creation_timestamp=START)
-        return cls(JobFlow(metadata=meta, spec=JobFlowSpec(steps=steps, execution_policy=ExecutionPolicy(**policy))))
+        spec = JobFlowSpec(steps=steps, execution_policy=ExecutionPolicy(**policy))
+        return cls(JobFlow(metadata=meta, spec=spec), build(steps))
 
     def snapshot(self) -> Snapshot:
         """All that a decision may look at."""
         return Snapshot(
             now=at(self.time),
             flow=self.flow,
-            graph=None if self.problems else graph.build(self.flow.spec.steps),
+            graph=None if self.problems else self.graph,
             problems=self.problems,
             attempts=self.attempts,
             rivals=self.rivals,
@@ -177,6 +179,10 @@ class Scene:
         """The flow has resource templates that are not there yet; refusals are by kind."""
         told = {f"{kind}/x": refusal for kind, refusal in refusals.items()}
         return replace(self._spec(resource_templates=templates), resources_ready=False, resource_refusals=told)
+
+    def with_resources(self) -> "Scene":
+        """The objects of its resource templates are there."""
+        return replace(self, resources_ready=True, resource_refusals={})
 
     def refused(self, step: str, reason: str, *, until: float | None = None) -> "Scene":
         """The API server did not take its Job: for good, or for a while."""

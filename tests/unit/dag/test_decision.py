@@ -130,8 +130,7 @@ def test_resources_are_made_before_any_step() -> None:
 def test_steps_start_when_the_resources_are_there() -> None:
     """In the next decision."""
     scene = Scene.of(job("a")).with_templates(TEMPLATES)
-    ready = Scene(scene.flow, resources_ready=True)
-    assert created(decide(ready.snapshot())) == ["a/1"]
+    assert created(decide(scene.with_resources().snapshot())) == ["a/1"]
 
 
 def test_resources_wait_for_the_flows_turn() -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.dag.model import World
 from zenflow.dag.snapshot import Outcome
 
-SEEDS = range(60)
+SEEDS = range(40)
 
 
 @cache

@@ -143,6 +143,7 @@ def test_what_somebody_waits_for_and_what_no_job_shows_is_urgent(
         pytest.param(Scene.of(gate("go", timeout_seconds=60)), 65, id="gate"),
         pytest.param(Scene.of(job("a")).refused("a", "QuotaExceeded", until=9), 9, id="refusal"),
         pytest.param(Scene.of(job("a")).troubled("a", since=2), 32, id="trouble"),
+        pytest.param(Scene.of(job("a")).running("a", settles_at=at(5.8)), 5.8, id="the cause of a failure"),
         pytest.param(Scene.of(job("a")).suspended(), None, id="suspend wakes by itself"),
         pytest.param(Scene.of(job("a")).beside(rival("older", -5)), None, id="the other flow wakes us"),
         pytest.param(Scene.of(job("a"), ttl_seconds_after_finished=7).succeeded("a", end=3), 12, id="TTL"),
