@@ -57,13 +57,14 @@ bench: $(DEV) ## speed, CPU and requests per step beside a bare watch-and-create
 
 CRD = workflow.zen.io_jobflows.yaml
 
-generate: $(DEV) ## write the CRD and the admission policies from zenflow/api
+generate: $(DEV) ## write the CRD and the admission policies from zenflow/api, docs/conformance.md from the tests
 	$(VENV)/bin/zenflow crd > crds/$(CRD)
 	cp crds/$(CRD) deploy/crds/$(CRD)
 	$(VENV)/bin/zenflow crd --policies > deploy/manifests/admission-policies.yaml
+	$(VENV)/bin/python -m tests.support.statements
 
 verify: generate ## fail when generated files are not what the code says
-	git diff --exit-code -- crds deploy
+	git diff --exit-code -- crds deploy docs/conformance.md
 
 $(RUNTIME): requirements/runtime.txt requirements/build.txt
 	test -e $@ || $(PYTHON) -m venv --clear $(VENV)
