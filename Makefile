@@ -49,8 +49,25 @@ sim: $(DEV) ## the whole composition on a virtual clock, with faults
 conformance: $(DEV) ## the same requests to the embedded API server and to a real one
 	$(PYTEST) tests/conformance
 
+# Each cluster's tests in a process of their own, side by side: they mostly wait, for containers and for backoffs.
+E2E = $(PYTEST) tests/cluster tests/e2e --verbose --durations=10 $(if $(K8S),--k8s-kubeconfig-override=$(K8S))
+E2E_PARTS = e2e-node e2e-control-plane e2e-embedded e2e-alone
+.PHONY: $(E2E_PARTS)
+
 e2e: $(DEV) ## on a real Kubernetes, built and started by the tests (as root), or any: make e2e K8S=path/to/kubeconfig
-	$(PYTEST) tests/cluster tests/e2e $(if $(K8S),--k8s-kubeconfig-override=$(K8S))
+	$(MAKE) --jobs=$(words $(E2E_PARTS)) --keep-going --output-sync=line $(E2E_PARTS)
+
+e2e-node: $(DEV)
+	$(E2E) -m node
+
+e2e-control-plane: $(DEV)
+	$(E2E) -m control_plane
+
+e2e-embedded: $(DEV)
+	$(E2E) -m embedded
+
+e2e-alone: $(DEV) # what needs no cluster, or starts its own
+	$(E2E) -m "not (node or control_plane or embedded)"
 
 bench: $(DEV) ## speed, CPU and requests per step beside a bare watch-and-create loop
 	$(VENV)/bin/python -m bench

@@ -24,6 +24,7 @@ EMBEDDED, CONTROL_PLANE, NODE, GIVEN = "embedded", "control_plane", "node", "giv
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "containers: runs only where commands of containers really run")
+    config.addinivalue_line("markers", "embedded: runs on the embedded cluster")
     config.addinivalue_line("markers", "audited: runs only where the API server's audit log can be read: our own")
 
 
@@ -36,7 +37,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         names = [name for name in names if name != CONTROL_PLANE]
     if metafunc.definition.get_closest_marker("audited"):
         names = [CONTROL_PLANE]
-    marks = {CONTROL_PLANE: [pytest.mark.control_plane], NODE: [pytest.mark.node]}
+    marks = {
+        EMBEDDED: [pytest.mark.embedded],
+        CONTROL_PLANE: [pytest.mark.control_plane],
+        NODE: [pytest.mark.node],
+    }
     params = [pytest.param(name, marks=marks.get(name, [])) for name in names]
     metafunc.parametrize("target", params, indirect=True, scope="session")
 
