@@ -285,6 +285,9 @@ class StepStatus(Model):
     phase: StepPhase = Field(description="Pending, Running, Succeeded, Failed, Skipped or PendingApproval.")
     reason: str | None = Field(None, description="One CamelCase word: why it is in this phase.")
     message: str | None = Field(None, description="One sentence for a person.")
+    waiting_since: datetime | None = Field(
+        None, description="Since when it stands still for its reason; not set while nothing holds it up."
+    )
     start_time: datetime | None = Field(
         None, description="When its first attempt started, or its approval was asked for."
     )
@@ -330,6 +333,9 @@ class JobFlowStatus(Model):
     phase: FlowPhase | None = Field(None, description="Pending, Running, Paused, Suspended, Succeeded or Failed.")
     message: str | None = Field(None, description="One sentence for a person: what it is doing or waiting for.")
     observed_generation: int = Field(0, description="Generation of the spec this status was computed from.")
+    waiting_since: datetime | None = Field(
+        None, description="Since when it is Pending, Paused or Suspended; not set in other phases."
+    )
     start_time: datetime | None = Field(None, description="When the flow started.")
     completion_time: datetime | None = Field(None, description="When the flow ended.")
     conditions: tuple[Condition, ...] = Field((), description="Complete, Failed, Paused.")

@@ -43,15 +43,24 @@ def _about_step(before: StepStatus | None, after: StepStatus) -> Iterator[Announ
         yield Announcement(NORMAL, after.reason, text)
     elif after.next_retry_time and after.reason == "Backoff" and (before is None or before.reason != "Backoff"):
         yield Announcement(WARNING, "StepRetry", text)
-    elif after.phase is StepPhase.PENDING and after.reason and (before is None or before.reason != after.reason):
+    elif _is_held(after) and after.reason and (before is None or before.reason != after.reason):
         yield Announcement(WARNING, after.reason, text)
 
 
+def _is_held(step: StepStatus) -> bool:
+    """Whether something is in its way; that the flow is suspended is said of the flow, once."""
+    return step.phase in (StepPhase.PENDING, StepPhase.RUNNING) and step.reason not in ("Backoff", "Suspended")
+
+
 def _about_flow(before: JobFlowStatus, after: JobFlowStatus) -> Iterator[Announcement]:
+    if after.phase is FlowPhase.PENDING and after.message != before.message:
+        yield Announcement(NORMAL, "Waiting", after.message or "")
     if after.phase is before.phase:
         return
     if after.phase is FlowPhase.FAILED:
         failed = next((c for c in after.conditions if c.type == "Failed"), None)
         yield Announcement(WARNING, failed.reason if failed else "Failed", after.message or "")
-    elif after.phase is FlowPhase.PENDING:
-        yield Announcement(NORMAL, "Waiting", after.message or "")
+    elif after.phase is FlowPhase.SUSPENDED:
+        yield Announcement(NORMAL, "Suspended", after.message or "")
+    elif before.phase is FlowPhase.SUSPENDED:
+        yield Announcement(NORMAL, "Resumed", after.message or "")

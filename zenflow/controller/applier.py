@@ -16,6 +16,7 @@ from zenflow.controller import manifests
 from zenflow.controller.memory import Memory, Notes
 from zenflow.controller.objects import CLAIMS, CONFIG_MAPS, JOBFLOWS, JOBS, Job, decode_metadata
 from zenflow.dag.actions import Action, CreateJob, DeleteFlow, DeleteJob, EnsureClaim, EnsureConfigMap
+from zenflow.dag.remedies import advise
 from zenflow.dag.snapshot import Refusal
 from zenflow.runtime.barrier import Barrier
 from zenflow.runtime.cache import Key
@@ -23,7 +24,6 @@ from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import (
     AlreadyExists,
-    ApiError,
     BadRequest,
     Conflict,
     Forbidden,
@@ -35,6 +35,8 @@ from zenflow.runtime.informer import Informer
 
 LONGEST_REFUSAL = 60.0
 _FIRST_REFUSAL = 1.0
+# Nobody tells us when an object that is in the way is gone; it mostly is within seconds.
+_LONGEST_DELETION = 10.0
 
 Task = Callable[[], None]
 # Runs tasks, side by side or one after another, and returns what each raised, or None.
@@ -128,8 +130,7 @@ class Applier:
         except AlreadyExists as error:
             notes.refusals[step] = Refusal("ResourceConflict", error.message, is_final=True)
         except Forbidden as error:
-            reason = "QuotaExceeded" if error.is_quota else "Forbidden"
-            notes.refusals[step] = self._later(notes, step, reason, error)
+            notes.refusals[step] = self._forbidden(notes, step, error)
         else:
             meta = decode_metadata(body)
             applied.job_uids[meta.name] = meta.uid
@@ -157,10 +158,11 @@ class Applier:
         subject = f"{resource.kind}/{name}"
         try:
             self._client.create(resource, body, flow.metadata.namespace)
-        except AlreadyExists as error:
+        except AlreadyExists:
             existing = decode_metadata(self._client.get(resource, name, flow.metadata.namespace))
             if existing.deletion_timestamp is not None:
-                notes.resource_refusals[subject] = self._later(notes, subject, "BeingDeleted", error)
+                text = f"{resource.kind} {name} is being deleted; it is made anew when it is gone"
+                notes.resource_refusals[subject] = self._later(notes, subject, "BeingDeleted", text, _LONGEST_DELETION)
                 return
             if existing.controller_uid != flow.metadata.uid:
                 text = f"{resource.kind} {name} exists and belongs to something else: delete or rename it"
@@ -170,17 +172,22 @@ class Applier:
             notes.resource_refusals[subject] = Refusal("InvalidTemplate", error.message, is_final=True)
             return
         except Forbidden as error:
-            reason = "QuotaExceeded" if error.is_quota else "Forbidden"
-            notes.resource_refusals[subject] = self._later(notes, subject, reason, error)
+            notes.resource_refusals[subject] = self._forbidden(notes, subject, error)
             return
         notes.resource_refusals.pop(subject, None)
 
-    def _later(self, notes: Notes, subject: str, reason: str, error: ApiError) -> Refusal:
-        """Tried again with a wait that doubles up to a minute."""
+    def _forbidden(self, notes: Notes, subject: str, error: Forbidden) -> Refusal:
+        return self._later(notes, subject, "QuotaExceeded" if error.is_quota else "Forbidden", error.message)
+
+    def _later(
+        self, notes: Notes, subject: str, reason: str, message: str, longest: float = LONGEST_REFUSAL
+    ) -> Refusal:
+        """Tried again with a wait that doubles."""
         times = notes.refused_times.get(subject, 0)
         notes.refused_times[subject] = times + 1
-        seconds = min(LONGEST_REFUSAL, _FIRST_REFUSAL * 2 ** min(times, 10))
-        return Refusal(reason, error.message, retry_at=self._clock.now() + timedelta(seconds=seconds))
+        seconds = min(longest, _FIRST_REFUSAL * 2 ** min(times, 10))
+        retry_at = self._clock.now() + timedelta(seconds=seconds)
+        return Refusal(reason, advise(reason, message), retry_at=retry_at)
 
     def _delete(self, resource: Resource, name: str, namespace: str, uid: str) -> None:
         with suppress(NotFound, Conflict):  # gone, or another object of the same name: nothing of ours is left

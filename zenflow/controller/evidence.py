@@ -1,23 +1,23 @@
 """What the Pods of an attempt tell about it: exit codes, last words, and why one does not start. Pure."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
-from zenflow.controller.objects import ContainerStatus, Pod, Terminated
+from zenflow.controller.objects import ContainerStatus, Job, Pod, Terminated
+from zenflow.dag.remedies import advise
 from zenflow.dag.snapshot import ContainerExit, Trouble
 
-# Waiting reasons of a container that do not pass by themselves as a rule.
-_STUCK = frozenset(
-    {
-        "CrashLoopBackOff",
-        "CreateContainerConfigError",
-        "CreateContainerError",
-        "ErrImageNeverPull",
-        "ErrImagePull",
-        "ImagePullBackOff",
-        "InvalidImageName",
-        "RunContainerError",
-    }
-)
+# Waiting reasons of a container that do not pass by themselves as a rule, and what we call them.
+_STUCK = {
+    "CrashLoopBackOff": "CrashLoopBackOff",
+    "CreateContainerConfigError": "CreateContainerConfigError",
+    "CreateContainerError": "CreateContainerError",
+    "ErrImageNeverPull": "ErrImageNeverPull",
+    "ErrImagePull": "ImagePullBackOff",  # kubelet goes back and forth between the two
+    "ImagePullBackOff": "ImagePullBackOff",
+    "InvalidImageName": "InvalidImageName",
+    "RunContainerError": "RunContainerError",
+}
 
 
 def exits_of(pods: Iterable[Pod]) -> tuple[ContainerExit, ...]:
@@ -27,8 +27,17 @@ def exits_of(pods: Iterable[Pod]) -> tuple[ContainerExit, ...]:
 
 
 def trouble_of(pods: Iterable[Pod]) -> Trouble | None:
-    """Why one of the Pods does not run: unschedulable, or a container that is stuck before its start."""
+    """Why one of the Pods does not run: not scheduled, or a container that is stuck before its start."""
     return next((trouble for pod in pods for trouble in _troubles(pod)), None)
+
+
+def suspension_of(job: Job) -> Trouble | None:
+    """That somebody suspended the Job itself, as Kueue does."""
+    suspended = job.condition("Suspended")
+    if suspended is None:
+        return None
+    name = job.metadata.name
+    return _trouble("JobSuspended", f"Job {name} is suspended", name, suspended.last_transition_time)
 
 
 def is_news(old: Pod | None, new: Pod | None) -> bool:
@@ -63,12 +72,15 @@ def _exit(container: str, terminated: Terminated) -> ContainerExit:
 
 def _troubles(pod: Pod) -> Iterator[Trouble]:
     for condition in pod.status.conditions:
-        if condition.type == "PodScheduled" and condition.status == "False" and condition.reason == "Unschedulable":
-            yield Trouble(
-                "Unschedulable", f"Pod {pod.metadata.name}: {condition.message}", condition.last_transition_time
-            )
+        if condition.type == "PodScheduled" and condition.status == "False" and condition.reason:
+            text = f"Pod {pod.metadata.name}: {condition.message}"
+            yield _trouble(condition.reason, text, pod.metadata.name, condition.last_transition_time)
     for status in _containers(pod):
         waiting = status.state.waiting
         if waiting is not None and waiting.reason in _STUCK:
             text = f"Pod {pod.metadata.name}, container {status.name}: {waiting.message or waiting.reason}"
-            yield Trouble(waiting.reason, text, pod.metadata.creation_timestamp)
+            yield _trouble(_STUCK[waiting.reason], text, pod.metadata.name, pod.metadata.creation_timestamp)
+
+
+def _trouble(reason: str, text: str, name: str, since: datetime | None) -> Trouble:
+    return Trouble(reason, advise(reason, text, name), since)

@@ -7,7 +7,7 @@ import msgspec
 import pydantic
 
 from zenflow.api import names, validation
-from zenflow.api.types import JobFlowSpec, JobFlowStatus
+from zenflow.api.types import ExecutionPolicy, JobFlowSpec, JobFlowStatus
 from zenflow.controller.objects import FlowRecord
 from zenflow.dag import graph
 from zenflow.dag.graph import Graph
@@ -15,14 +15,11 @@ from zenflow.dag.graph import Graph
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A spec as far as it can be read. With `problems` there is no graph, and the spec is a placeholder."""
+    """A spec as far as it can be read. With `problems` there is no graph, and no steps in the spec."""
 
     spec: JobFlowSpec
     graph: Graph | None
     problems: tuple[str, ...] = ()
-
-
-_UNREADABLE = JobFlowSpec.model_construct(steps=())
 
 
 class Library:
@@ -78,6 +75,16 @@ def read(record: FlowRecord) -> Reading:
     }
     problems = validation.check(obj)
     if problems:
-        return Reading(_UNREADABLE, None, tuple(str(problem) for problem in problems))
+        return Reading(_remains(obj["spec"]), None, tuple(str(problem) for problem in problems))
     spec = JobFlowSpec.model_validate(obj["spec"])
     return Reading(spec, graph.build(spec.steps))
+
+
+def _remains(spec: object) -> JobFlowSpec:
+    """What a bad spec still says: how long its flow is kept after the end."""
+    given = spec.get("executionPolicy") if isinstance(spec, dict) else None
+    try:
+        policy = ExecutionPolicy.model_validate(given or {})
+    except pydantic.ValidationError:
+        policy = ExecutionPolicy()
+    return JobFlowSpec.model_construct(steps=(), execution_policy=policy)

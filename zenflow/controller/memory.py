@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from zenflow.controller.inquiry import Answer
 from zenflow.controller.objects import Job, Pod
 from zenflow.dag.snapshot import Refusal
 
@@ -23,6 +24,7 @@ class Notes:
     deleted_jobs: dict[tuple[str, int], Job] = field(default_factory=dict)
     deleted_pods: dict[str, dict[str, Pod]] = field(default_factory=dict)  # by Job UID, by Pod UID
     failures: dict[str, datetime] = field(default_factory=dict)  # by Job UID: when it was first seen without a cause
+    answers: dict[str, Answer] = field(default_factory=dict)  # by UID of a Job or Pod that does not get going
     unpublished_since: float | None = None  # monotonic
 
 

@@ -60,6 +60,12 @@ class Job(msgspec.Struct, frozen=True):
         return self.condition("Complete") is not None or self.condition("Failed") is not None
 
     @property
+    def resumed_at(self) -> datetime | None:
+        """Since when it should have Pods: its creation, or the end of its latest suspension."""
+        changed = (c.last_transition_time for c in self.status.conditions if c.type == "Suspended")
+        return next(changed, None) or self.metadata.creation_timestamp
+
+    @property
     def step(self) -> str:
         return self.metadata.labels.get(names.LABEL_STEP, "")
 
@@ -99,6 +105,7 @@ class ContainerStatus(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class PodStatus(msgspec.Struct, frozen=True, rename="camel"):
+    phase: str = ""
     conditions: tuple[Condition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
     init_container_statuses: tuple[ContainerStatus, ...] = ()
@@ -109,6 +116,12 @@ class Pod(msgspec.Struct, frozen=True):
 
     metadata: ObjectMeta
     status: PodStatus = PodStatus()
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether no container of it has ever started, init containers included."""
+        started = any(one.state.waiting is None for one in self.status.init_container_statuses)
+        return self.status.phase in ("", "Pending") and not started
 
     @property
     def flow_key(self) -> Key:
@@ -125,6 +138,7 @@ class FlowRecord(msgspec.Struct, frozen=True):
     policy: ConcurrencyPolicy
     has_started: bool
     has_ended: bool
+    is_suspended: bool = False
 
 
 class _Policy(msgspec.Struct, frozen=True, rename="camel"):
@@ -134,6 +148,7 @@ class _Policy(msgspec.Struct, frozen=True, rename="camel"):
 
 class _PolicyOnly(msgspec.Struct, frozen=True, rename="camel"):
     execution_policy: _Policy = _Policy()
+    suspend: bool = False
 
 
 class _PhaseOnly(msgspec.Struct, frozen=True, rename="camel"):
@@ -169,7 +184,8 @@ _metadata = msgspec.json.Decoder(_MetadataOnly).decode
 def decode_flow(line: bytes) -> FlowRecord:
     """A JobFlow. A spec of a wrong shape is no error here: the controller says what is wrong with it."""
     raw = _decode_raw_flow(line)
-    policy = _policy_of(raw)
+    spec = _policy_of(raw)
+    policy = spec.execution_policy
     phase = _phase_of(raw)
     meta = raw.metadata
     annotations = {key: value for key, value in meta.annotations.items() if key != _LAST_APPLIED}
@@ -181,14 +197,15 @@ def decode_flow(line: bytes) -> FlowRecord:
         policy=_policy_named(policy.concurrency_policy),
         has_started=bool(phase.start_time),
         has_ended=phase.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED),
+        is_suspended=spec.suspend,
     )
 
 
-def _policy_of(raw: _RawFlow) -> _Policy:
+def _policy_of(raw: _RawFlow) -> _PolicyOnly:
     try:
-        return _decode_policy(raw.spec).execution_policy
+        return _decode_policy(raw.spec)
     except msgspec.ValidationError:
-        return _Policy()
+        return _PolicyOnly()
 
 
 def _phase_of(raw: _RawFlow) -> _PhaseOnly:

@@ -1,7 +1,7 @@
 """From the caches and the clock to one Snapshot. Writes nothing.
 
-The caches answer everything but one question: whether a Job that a status knows of is really gone. An
-irreversible decision never rests on a cache's silence, so that is asked of the API server itself.
+The caches answer everything but two questions. Whether a Job that a status knows of is really gone: an
+irreversible decision never rests on a cache's silence. And why a Job does not get going where only Events say so.
 """
 
 from collections import defaultdict
@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 
 from zenflow.api import names
 from zenflow.api.types import FlowMeta, JobFlow, StepPhase, StepStatus
-from zenflow.controller.evidence import exits_of, trouble_of
+from zenflow.controller.evidence import exits_of, suspension_of, trouble_of
+from zenflow.controller.inquiry import Inquiry, standstill_of
 from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory, Notes
 from zenflow.controller.objects import JOBS, PODS, FlowRecord, Job, Pod, decode_job, decode_pod
-from zenflow.dag.snapshot import JOB_DELETED, Attempt, ContainerExit, Outcome, Rival, Snapshot
+from zenflow.dag.snapshot import JOB_DELETED, Attempt, ContainerExit, Outcome, Rival, Snapshot, Trouble
 from zenflow.runtime.cache import Cache, Key
 from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock
@@ -47,6 +48,7 @@ class Observer:
         self._memory = memory
         self._client = client
         self._clock = clock
+        self._inquiry = Inquiry(client, clock)
 
     def snapshot(self, key: Key) -> Snapshot | None:
         """The flow and its world now; None for a flow that is not there."""
@@ -127,9 +129,17 @@ class Observer:
             is_deleting=job.metadata.deletion_timestamp is not None,
             is_gone=is_gone,
             exits=exits,
-            trouble=trouble_of(pods) if outcome is Outcome.ACTIVE else None,
+            trouble=None if has_ended or outcome is not Outcome.ACTIVE else self._trouble(job, pods, notes),
             settles_at=settles_at,
         )
+
+    def _trouble(self, job: Job, pods: tuple[Pod, ...], notes: Notes) -> Trouble | None:
+        """Why the Job does not get going: by its own word or its Pods', else by what the Events say of it."""
+        if job.metadata.deletion_timestamp is not None:
+            return None
+        known = suspension_of(job) or trouble_of(pods)
+        standstill = standstill_of(job, pods) if known is None else None
+        return self._inquiry.explain(standstill, notes.answers) if standstill else known
 
     def _await_evidence(self, job: Job, notes: Notes) -> tuple[tuple[ContainerExit, ...], datetime | None]:
         """The exits of a Job that failed before its Pods were seen to, or until when to wait for them.
@@ -188,6 +198,7 @@ class Observer:
             has_started=record.has_started or self._memory.has_entered(group_of(record), meta.uid),
             has_ended=record.has_ended,
             is_deleting=meta.deletion_timestamp is not None,
+            is_suspended=record.is_suspended,
         )
 
 

@@ -64,5 +64,7 @@ class Wakes:
         return flow is not None and flow.metadata.uid == job.metadata.controller_uid and not flow.has_ended
 
 
-def _standing(record: FlowRecord) -> tuple[bool, bool, bool]:
-    return record.has_started, record.has_ended, record.metadata.deletion_timestamp is not None
+def _standing(record: FlowRecord) -> tuple[bool, ...]:
+    """What other flows of its group look at."""
+    is_deleting = record.metadata.deletion_timestamp is not None
+    return record.has_started, record.has_ended, is_deleting, record.is_suspended

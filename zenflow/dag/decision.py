@@ -4,6 +4,7 @@ What happens next is derived from the Jobs and the spec. The recorded status cou
 shows: an approval, a step that was skipped, a Job that was deleted, the end.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 from zenflow.dag import flows, report
@@ -29,7 +30,7 @@ def decide(snapshot: Snapshot) -> Decision:
         held = _hold(snapshot)
         if held is not None:
             return held
-    return _advance(snapshot)
+    return _without_strays(snapshot, _advance(snapshot))
 
 
 def _after_the_end(snapshot: Snapshot) -> Decision:
@@ -70,10 +71,23 @@ def _make_resources(snapshot: Snapshot) -> Decision:
     waits = [refusal.retry_at for refusal in refusals.values() if refusal.retry_at and refusal.retry_at > snapshot.now]
     if waits:
         first = next(iter(refusals.values()))
-        status = report.waiting(snapshot, f"Resource templates wait ({first.reason}): {first.message}")
+        status = report.waiting(snapshot, f"Waiting for its resource templates ({first.reason}): {first.message}")
         return publish(snapshot, status, wake_at=min(waits))
     claims = tuple(EnsureClaim(template) for template in templates.volume_claim_templates)
     return Decision(actions=(*claims, *(EnsureConfigMap(template) for template in templates.config_map_templates)))
+
+
+def _without_strays(snapshot: Snapshot, decision: Decision) -> Decision:
+    """Also delete what runs for steps that the spec has no more: where admission was bypassed, a step may vanish."""
+    known = {step.name for step in snapshot.flow.spec.steps} if snapshot.attempts else ()
+    strays = to_delete(
+        attempt
+        for step, attempts in snapshot.attempts.items()
+        if step not in known
+        for attempt in attempts
+        if attempt.is_active
+    )
+    return replace(decision, actions=(*strays, *decision.actions)) if strays else decision
 
 
 def _advance(snapshot: Snapshot) -> Decision:

@@ -105,6 +105,7 @@ def _cut_off_status(status: StepStatus, snapshot: Snapshot, failure: Failure) ->
         "message": cut(failure.message) if has_run else _too_late(failure),
         "completion_time": stamp(snapshot.now),
         "next_retry_time": None,
+        "waiting_since": None,
     }
     return status if status.phase.is_terminal else status.model_copy(update=end)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from zenflow.api.types import ConcurrencyPolicy
+from zenflow.dag.remedies import advise
 from zenflow.dag.snapshot import Rival, Snapshot
 from zenflow.dag.steps import BACKOFF_LIMIT_EXCEEDED, FLOW_FAILED, Ended, Retrying, Standing
 
@@ -24,7 +25,8 @@ def waits_for(snapshot: Snapshot) -> str | None:
     """Why a flow that has not started may not start yet, as one sentence; None when it may.
 
     The newcomer's own policy decides (semantics.md, section 6). Another flow of the group is in the way
-    while it runs, or while it is older and still waits for its own turn.
+    while it runs, or while it is older and still waits for its own turn. One that was suspended before it
+    started wants no turn: it is in nobody's way and replaces nobody.
     """
     if snapshot.flow.spec.suspend:
         return "Suspended: set spec.suspend to false to start it"
@@ -37,8 +39,10 @@ def waits_for(snapshot: Snapshot) -> str | None:
     if not blockers:
         return None
     first = min(blockers, key=lambda rival: (rival.created_at, rival.uid))
-    verb = "be replaced" if policy is ConcurrencyPolicy.REPLACE else "end"
-    return f"Waiting for JobFlow {first.name} of the same concurrency group to {verb}"
+    if policy is ConcurrencyPolicy.REPLACE:
+        return f"Waiting for JobFlow {first.name} of the same concurrency group to be replaced"
+    text = f"Waiting for JobFlow {first.name} of the same concurrency group to end"
+    return advise("Concurrency", text, first.name)
 
 
 def forced_end(snapshot: Snapshot) -> Failure | None:
@@ -115,13 +119,13 @@ def _is_in_the_way(rival: Rival, snapshot: Snapshot) -> bool:
     if rival.has_ended or rival.is_deleting:
         return False
     meta = snapshot.flow.metadata
-    return rival.has_started or rival.is_older_than(meta.creation_timestamp, meta.uid)
+    return rival.has_started or (not rival.is_suspended and rival.is_older_than(meta.creation_timestamp, meta.uid))
 
 
 def _replaces_us(rival: Rival, snapshot: Snapshot) -> bool:
     meta = snapshot.flow.metadata
     return (
         rival.policy is ConcurrencyPolicy.REPLACE
-        and not (rival.has_ended or rival.has_started or rival.is_deleting)
+        and not (rival.has_ended or rival.has_started or rival.is_deleting or rival.is_suspended)
         and not rival.is_older_than(meta.creation_timestamp, meta.uid)
     )

@@ -79,7 +79,9 @@ def next_wake(snapshot: Snapshot, standings: Iterable[Standing]) -> datetime | N
     for standing in standings:
         match standing:
             case Running():
-                moments += [standing.deadline, troubled_at(standing.attempt), standing.attempt.settles_at]
+                attempt, trouble = standing.attempt, standing.attempt.trouble
+                moments += [standing.deadline, troubled_at(attempt), attempt.settles_at]
+                moments.append(trouble.look_again_at if trouble else None)
             case Retrying():
                 moments += [standing.deadline, standing.at]
             case Asking():

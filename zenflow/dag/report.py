@@ -16,7 +16,7 @@ from zenflow.api.types import (
 from zenflow.dag.failures import cut
 from zenflow.dag.flows import Failure, start_of
 from zenflow.dag.snapshot import Snapshot
-from zenflow.dag.steps import stamp
+from zenflow.dag.steps import SUSPENDED, stamp
 
 _NAMES_SHOWN = 3
 
@@ -38,7 +38,7 @@ def going(snapshot: Snapshot, steps: Sequence[StepStatus]) -> JobFlowStatus:
 def winding_down(snapshot: Snapshot, steps: Sequence[StepStatus], failure: Failure) -> JobFlowStatus:
     """A failing flow whose running Jobs go on to their end."""
     busy = [step.name for step in steps if step.phase is StepPhase.RUNNING]
-    message = f"Failing, waiting for {_list(busy)} to end. {failure.message}"
+    message = " ".join((f"Failing, waiting for {_list(busy)} to end.", *_standstill(steps), failure.message))
     return _status(snapshot, FlowPhase.RUNNING, steps, message=message)
 
 
@@ -69,12 +69,27 @@ def _status(
         phase=phase,
         message=cut(message),
         observed_generation=snapshot.flow.metadata.generation,
+        waiting_since=_waiting_since(snapshot, phase),
         start_time=start_of(snapshot) or (now if begins else None),
         completion_time=now if phase.is_terminal else None,
-        conditions=_conditions(snapshot, phase, reason, cut(message)),
+        conditions=_conditions(snapshot, phase, reason, cut(message), is_asking=_is_asking(phase, steps)),
         progress=_count(steps),
         steps=tuple(steps),
     )
+
+
+def _waiting_since(snapshot: Snapshot, phase: FlowPhase) -> datetime | None:
+    if phase not in (FlowPhase.PENDING, FlowPhase.PAUSED, FlowPhase.SUSPENDED):
+        return None
+    before = snapshot.flow.status
+    return before.waiting_since if before.phase is phase and before.waiting_since else stamp(snapshot.now)
+
+
+def _is_asking(phase: FlowPhase, steps: Iterable[StepStatus]) -> bool:
+    """Whether somebody's approval is waited for: also while the flow is suspended."""
+    if phase is FlowPhase.SUSPENDED:
+        return any(step.phase is StepPhase.PENDING_APPROVAL for step in steps)
+    return phase is FlowPhase.PAUSED
 
 
 def _phase(snapshot: Snapshot, steps: Iterable[StepStatus]) -> FlowPhase:
@@ -102,11 +117,13 @@ def _count(steps: Iterable[StepStatus]) -> Progress:
     )
 
 
-def _conditions(snapshot: Snapshot, phase: FlowPhase, reason: str, message: str) -> tuple[Condition, ...]:
+def _conditions(
+    snapshot: Snapshot, phase: FlowPhase, reason: str, message: str, *, is_asking: bool
+) -> tuple[Condition, ...]:
     """Complete and Failed appear at the end, as on a Job; Paused appears with the first pause and stays."""
     facts: dict[str, tuple[bool, str, str]] = {}
     was_paused = any(condition.type == "Paused" for condition in snapshot.flow.status.conditions)
-    if phase is FlowPhase.PAUSED:
+    if is_asking:
         facts["Paused"] = (True, "ApprovalRequired", message)
     elif was_paused:
         facts["Paused"] = (False, "NoApprovalRequired", "")
@@ -134,19 +151,31 @@ def _condition(snapshot: Snapshot, type_: str, is_true: bool, reason: str, messa
 def _sentence(snapshot: Snapshot, phase: FlowPhase, steps: Sequence[StepStatus]) -> str:
     """What it is doing, or what it waits for and what to do about it."""
     busy = [step.name for step in steps if step.phase is StepPhase.RUNNING]
+    held = _standstill(steps)
     if phase is FlowPhase.SUSPENDED:
         rest = f"; {_list(busy)} still running" if busy else ""
-        return f"Suspended: set spec.suspend to false to go on{rest}"
+        return ". ".join((f"Suspended: set spec.suspend to false to go on{rest}", *held))
     asking = [step.name for step in steps if step.phase is StepPhase.PENDING_APPROVAL]
     if asking:
         command = f"kubectl annotate jobflow {snapshot.flow.metadata.name} {APPROVED_PREFIX}{asking[0]}=true"
-        return f"Waiting for approval of {_list(asking)}: {command}"
-    held = next((step for step in steps if step.phase is StepPhase.PENDING and step.reason), None)
-    if held is not None and held.reason == "Backoff" and held.next_retry_time:
-        return f"Step {held.name} waits for its retry {held.retry_count + 1} at {_clock(held.next_retry_time)}"
-    if held is not None:
-        return f"Step {held.name} waits ({held.reason}): {held.message or ''}".rstrip(": ")
-    return f"Running {_list(busy)}"
+        return ". ".join((f"Waiting for approval of {_list(asking)}: {command}", *held))
+    return held[0] if held else f"Running {_list(busy)}"
+
+
+def _standstill(steps: Iterable[StepStatus]) -> tuple[str, ...]:
+    """One sentence on the first step that does not get on, if there is any: a wait for a retry comes last."""
+    waiting = (StepPhase.PENDING, StepPhase.RUNNING)
+    held = [step for step in steps if step.phase in waiting and step.reason not in (None, SUSPENDED)]
+    if not held:
+        return ()
+    first = min(held, key=lambda step: step.reason == "Backoff")
+    more = f" ({len(held) - 1} more steps wait)" if len(held) > 1 else ""
+    if first.reason == "Backoff" and first.next_retry_time:
+        return (
+            f"Step {first.name} waits for its retry {first.retry_count + 1} at {_clock(first.next_retry_time)}{more}",
+        )
+    since = f" since {first.waiting_since:%Y-%m-%dT%H:%M:%SZ}" if first.waiting_since else ""
+    return (f"Step {first.name} waits{since}{more} ({first.reason}): {first.message or ''}".rstrip(": "),)
 
 
 def _list(names: Sequence[str]) -> str:

@@ -33,11 +33,15 @@ class ContainerExit:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a Pod that should run does not: the Pod's own words."""
+    """Why a Job does not get going: what its Pod, itself or their Events say.
+
+    `look_again_at`: only then is it asked again whether this still holds.
+    """
 
     reason: str
     message: str
     since: datetime | None = None
+    look_again_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Rival:
     has_started: bool
     has_ended: bool
     is_deleting: bool = False
+    is_suspended: bool = False
 
     def is_older_than(self, created_at: datetime, uid: str) -> bool:
         """Creation order; ties within the second are broken by UID, the same way for both sides."""

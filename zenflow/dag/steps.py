@@ -20,9 +20,10 @@ BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"
 FLOW_FAILED = "FlowFailed"
 APPROVED = "Approved"
 REJECTED = "Rejected"
+SUSPENDED = "Suspended"
 
 # Under these a recorded message tells of an earlier attempt and is kept; any other is about something that has passed.
-_REASONS_OF_EVIDENCE = frozenset({None, "Backoff", "Suspended"})
+_REASONS_OF_EVIDENCE = frozenset({None, "Backoff", SUSPENDED})
 
 # A Pod that cannot start says so in its step's status only after this long: most troubles pass by themselves.
 TROUBLE_AFTER = timedelta(seconds=30)
@@ -155,6 +156,7 @@ def retry(standing: Retrying, job_name: str) -> StepStatus:
             "phase": StepPhase.RUNNING,
             "reason": None,
             "message": standing.failed.message,
+            "waiting_since": None,
             "completion_time": None,
             "retry_count": standing.attempt - 1,
             "job_ref": JobRef(name=job_name),
@@ -162,21 +164,30 @@ def retry(standing: Retrying, job_name: str) -> StepStatus:
     )
 
 
-def wait(standing: Retrying, reason: str = "Backoff") -> StepStatus:
+def wait(standing: Retrying) -> StepStatus:
     """The status of a step that waits for its next Job."""
     return standing.failed.model_copy(
         update={
             "phase": StepPhase.PENDING,
-            "reason": reason,
+            "reason": "Backoff",
             "completion_time": None,
             "next_retry_time": standing.at,
         }
     )
 
 
-def pending(step: Step, reason: str | None = None, message: str | None = None) -> StepStatus:
-    """The status of a step that has not started, and why where there is a reason of its own."""
-    return StepStatus(name=step.name, phase=StepPhase.PENDING, reason=reason, message=message)
+def pending(step: Step) -> StepStatus:
+    """The status of a step that has not started."""
+    return StepStatus(name=step.name, phase=StepPhase.PENDING)
+
+
+def hold(
+    status: StepStatus, recorded: StepStatus | None, now: datetime, reason: str, message: str | None = None
+) -> StepStatus:
+    """The status of a step that could go on but for this reason. Since when, is kept while the reason stays."""
+    known = recorded.waiting_since if recorded is not None and recorded.reason == reason else None
+    held = {"reason": reason, "message": message or status.message, "waiting_since": known or stamp(now)}
+    return status.model_copy(update=held)
 
 
 def skip(step: Step, reason: str, message: str, now: datetime) -> StepStatus:
@@ -235,7 +246,7 @@ def _after_failure(
 
 
 def troubled_at(attempt: Attempt) -> datetime | None:
-    """When the trouble of an attempt's Pod becomes worth telling."""
+    """When the trouble of an attempt becomes worth telling."""
     since = attempt.trouble.since if attempt.trouble else None
     return since + TROUBLE_AFTER if since else None
 
@@ -255,7 +266,7 @@ def _describe(step: Step, recorded: StepStatus | None, attempts: Sequence[Attemp
     )
     tell_at = troubled_at(latest)
     if latest.trouble is not None and tell_at is not None and now >= tell_at:
-        return status.model_copy(update={"reason": latest.trouble.reason, "message": cut(latest.trouble.message)})
+        return hold(status, None, latest.trouble.since or now, latest.trouble.reason, cut(latest.trouble.message))
     if latest.exits:
         return status.model_copy(update={"message": cut(describe_exit(latest.exits[-1]))})
     return status
@@ -285,6 +296,7 @@ def _end(
             "message": message or None,
             "completion_time": stamp(at),
             "next_retry_time": None,
+            "waiting_since": None,
             **more,
         }
     )

@@ -14,6 +14,7 @@ from zenflow.dag.actions import Action, CreateJob, Decision
 from zenflow.dag.publication import next_wake, overdue, publish, record_before, to_delete
 from zenflow.dag.snapshot import Refusal, Snapshot
 from zenflow.dag.steps import (
+    SUSPENDED,
     WHEN_FALSE,
     Asking,
     Ended,
@@ -22,6 +23,7 @@ from zenflow.dag.steps import (
     Standing,
     Unstarted,
     ask,
+    hold,
     pending,
     retry,
     skip,
@@ -104,32 +106,37 @@ def _render(
         case Running() | Asking() | Ended():
             return standing.status, None
         case Retrying():
-            return _render_retry(standing, snapshot)
+            return _render_retry(standing, snapshot, recorded.get(standing.step.name))
         case Unstarted():
-            if is_ready:
-                return _render_ready(standing.step, snapshot)
-            return recorded.get(standing.step.name) or pending(standing.step), None
+            known = recorded.get(standing.step.name)
+            return (
+                _render_ready(standing.step, snapshot, known) if is_ready else (known or pending(standing.step), None)
+            )
         case _:
             assert_never(standing)
 
 
-def _render_ready(step: Step, snapshot: Snapshot) -> tuple[StepStatus, CreateJob | None]:
+def _render_ready(step: Step, snapshot: Snapshot, recorded: StepStatus | None) -> tuple[StepStatus, CreateJob | None]:
     refusal = _waiting_refusal(step, snapshot)
     if refusal is not None:
-        return pending(step, refusal.reason, refusal.message), None
+        return hold(pending(step), recorded, snapshot.now, refusal.reason, refusal.message), None
     if snapshot.flow.spec.suspend:
-        return pending(step, "Suspended"), None
+        return hold(pending(step), recorded, snapshot.now, SUSPENDED), None
     meta = snapshot.flow.metadata
     return start(step, job_name(meta.name, meta.uid, step.name, 1), snapshot.now), CreateJob(step, 1)
 
 
-def _render_retry(standing: Retrying, snapshot: Snapshot) -> tuple[StepStatus, CreateJob | None]:
+def _render_retry(
+    standing: Retrying, snapshot: Snapshot, recorded: StepStatus | None
+) -> tuple[StepStatus, CreateJob | None]:
     refusal = _waiting_refusal(standing.step, snapshot)
     if refusal is not None:
-        held = wait(standing, refusal.reason)
-        return held.model_copy(update={"message": refusal.message, "next_retry_time": refusal.retry_at}), None
-    if snapshot.now < standing.at or snapshot.flow.spec.suspend:
-        return wait(standing, "Suspended" if snapshot.flow.spec.suspend else "Backoff"), None
+        held = hold(wait(standing), recorded, snapshot.now, refusal.reason, refusal.message)
+        return held.model_copy(update={"next_retry_time": refusal.retry_at}), None
+    if snapshot.flow.spec.suspend:
+        return hold(wait(standing), recorded, snapshot.now, SUSPENDED), None
+    if snapshot.now < standing.at:
+        return wait(standing), None
     meta = snapshot.flow.metadata
     name = job_name(meta.name, meta.uid, standing.step.name, standing.attempt)
     return retry(standing, name), CreateJob(standing.step, standing.attempt)

@@ -161,7 +161,7 @@ def test_a_flow_that_was_paused_ends_with_both_conditions() -> None:
         ),
         pytest.param(
             Scene.of(job("a")).refused("a", "QuotaExceeded", until=9),
-            "Step a waits (QuotaExceeded): QuotaExceeded it is",
+            "Step a waits since 2026-01-01T12:00:00Z (QuotaExceeded): QuotaExceeded it is",
             id="refused",
         ),
         pytest.param(
