@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.e2e import policies
 from tests.e2e.outcome import Outcome
 from tests.support.kubectl import Kubectl
 from tests.support.program import ROOT, Program
@@ -29,9 +30,11 @@ class Target:
         self.controller = Program((*ZENFLOW, "controller", *flags), folder / "controller.log")
 
     def start(self) -> None:
-        """Install the CRD as the guide says, and start the witness and the controller."""
+        """Install the CRD and the admission policies, and start the witness and the controller."""
         self.kubectl.run("apply", "--server-side", f"--filename={CRDS}")
         self.kubectl.run("wait", "--for=condition=Established", "crd/jobflows.workflow.zen.io", "--timeout=30s")
+        if self.name != "embedded":  # there the same is built in
+            policies.install(self.kubectl)
         self.recorder.start()
         self.controller.start()
 

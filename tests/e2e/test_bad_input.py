@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.control_plane import ControlPlane, free_ports
+from tests.e2e import policies
 from tests.e2e.target import ZENFLOW, Target
 from tests.support.bad_flows import BAD_FLOWS, BadFlow
 from tests.support.jobflows import flow, step
@@ -20,7 +21,6 @@ from tests.support.waiting import eventually
 CYCLE = flow(step("a", "b"), step("b", "a"), metadata={"name": "cycle"})
 SENTENCE = "cycle of dependencies: a -> b -> a; remove one of them"
 DATA = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "data"}}
-POLICIES = ROOT / "deploy" / "manifests" / "admission-policies.yaml"
 
 
 def refusal(kubectl: Kubectl, obj: object) -> str:
@@ -31,26 +31,14 @@ def refusal(kubectl: Kubectl, obj: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def with_policies(control_plane: ControlPlane) -> Iterator[Kubectl]:
+def with_policies(control_plane: ControlPlane) -> Kubectl:
     """The real API server with the CRD and the admission policies in force."""
     kubectl = control_plane.kubectl()
     kubectl.run("apply", "--server-side", f"--filename={ROOT / 'deploy' / 'crds'}")
     kubectl.run("wait", "--for=condition=Established", "crd/jobflows.workflow.zen.io", "--timeout=30s")
-    kubectl.run("apply", f"--filename={POLICIES}")
     kubectl.apply(DATA)
-    probe = next(bad for bad in BAD_FLOWS if bad.name == "unknown-dependency")
-    eventually(lambda: _is_refused(kubectl, probe), within=60, what="the policies are in force")
-    yield kubectl
-    kubectl.run("delete", f"--filename={POLICIES}")
-
-
-def _is_refused(kubectl: Kubectl, probe: BadFlow) -> bool:
-    try:
-        kubectl.create(probe.obj)
-    except KubectlFailed as refused:
-        return probe.server in refused.stderr
-    kubectl.run("delete", "jobflow", probe.obj["metadata"]["name"], "--namespace=data")
-    return False
+    policies.install(kubectl)
+    return kubectl
 
 
 @pytest.mark.control_plane
