@@ -35,9 +35,12 @@ class FaultyTransport:
         self._plan = plan
         self._after_each = after_each
         self.requests: list[str] = []
+        self.sent: list[Request] = []
+        self.before_each: Callable[[Request], None] = lambda request: None  # somebody else may be quicker
 
     def send(self, request: Request) -> Response:
         self._die_if(Moment.BEFORE_SEND, self._count(request))
+        self.before_each(request)
         response = self._transport.send(request)
         self._after_each()
         self._die_if(Moment.AFTER_APPLY, len(self.requests) - 1)
@@ -49,6 +52,7 @@ class FaultyTransport:
 
     def _count(self, request: Request) -> int:
         self.requests.append(f"{request.method} {request.path}")
+        self.sent.append(request)
         return len(self.requests) - 1
 
     def _die_if(self, moment: Moment, number: int) -> None:

@@ -31,6 +31,7 @@ class Historian:
         self._jobs: dict[str, Object] = {}  # by UID, the latest version, deleted ones included
         self._attempts: dict[str, dict[str, dict[int, list[str]]]] = defaultdict(lambda: defaultdict(dict))
         self._status_writes: dict[str, int] = defaultdict(int)
+        self.first_job_version = 0  # resourceVersion of the first Job that was made
         self.violations: list[str] = []
 
     @staticmethod
@@ -95,6 +96,7 @@ class Historian:
             self._take_creation(job)
 
     def _take_creation(self, job: Object) -> None:
+        self.first_job_version = self.first_job_version or int(job["metadata"]["resourceVersion"])
         labels = job["metadata"]["labels"]
         flow_uid, step = labels[names.LABEL_FLOW_UID], labels[names.LABEL_STEP]
         number = int(labels[names.LABEL_ATTEMPT])

@@ -18,6 +18,7 @@ from zenflow.api import crd
 from zenflow.controller.app import App, World, build
 from zenflow.controller.objects import JOBFLOWS
 from zenflow.controller.settings import LeaderElection, Settings
+from zenflow.local.admission import Admission
 from zenflow.local.cluster import LocalCluster
 from zenflow.local.script import Script, ScriptExecutor
 from zenflow.runtime.client import Client, Resource
@@ -75,14 +76,23 @@ class Replica:
 
 
 class Simulation:
-    """One run: flows in, their world driven until they have all ended."""
+    """One run: flows in, their world driven until they have all ended. `admission` sees every write, and may refuse."""
 
-    def __init__(self, script: Callable[[VirtualClock], Script], *, seed: int = 0, plan: Plan | None = None) -> None:
+    def __init__(
+        self,
+        script: Callable[[VirtualClock], Script],
+        *,
+        seed: int = 0,
+        plan: Plan | None = None,
+        admission: Sequence[Admission] = (),
+    ) -> None:
         self.plan = plan or Plan()
         self.clock = VirtualClock()
         self._rng = random.Random(seed)
         executor = ScriptExecutor(script(self.clock), self.clock)
-        self._cluster = LocalCluster(lambda api: executor, clock=self.clock, random=self._rng.random)
+        self._cluster = LocalCluster(
+            lambda api: executor, clock=self.clock, random=self._rng.random, admission=admission
+        )
         api = self._cluster.api
         self._user = Client(api.as_user("user"))
         self._user.create(CRDS, json.dumps(crd.build()).encode())
