@@ -59,6 +59,10 @@ class Life(Simulation):
         found: dict[str, Any] = (self.get(JOBFLOWS, name) or {}).get("status", {})
         return found
 
+    def run(self, rounds: int = 20_000) -> dict[str, Any]:
+        self.until(self.history.all_ended, rounds)
+        return self.history.end_state()
+
     def until(self, holds: Callable[[], object], rounds: int = 20_000) -> None:
         """Drive everybody until it holds, and nothing is left to do at that moment."""
         for _ in range(rounds):
