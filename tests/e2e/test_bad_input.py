@@ -42,12 +42,14 @@ def with_policies(control_plane: ControlPlane) -> Kubectl:
 
 
 @pytest.mark.control_plane
+@pytest.mark.proves("changes.limits")
 @pytest.mark.parametrize("bad", [bad for bad in BAD_FLOWS if bad.server], ids=lambda bad: bad.name)
 def test_the_real_api_server_says_what_is_wrong(bad: BadFlow, with_policies: Kubectl) -> None:
     """By schema, CRD rules and policies."""
     assert bad.server in refusal(with_policies, bad.obj)
 
 
+@pytest.mark.proves("changes.limits")
 @pytest.mark.parametrize("bad", BAD_FLOWS, ids=lambda bad: bad.name)
 def test_the_embedded_api_server_says_what_lint_says(bad: BadFlow, embedded_access: tuple[Kubectl, Path]) -> None:
     """Word for word."""

@@ -6,7 +6,7 @@ policies says `server` (the same where it can); where that is empty it has no me
 
 from dataclasses import dataclass
 
-from tests.support.jobflows import Object, flow, job, manual, step
+from tests.support.jobflows import Object, chain, flow, job, manual, step
 
 UNKNOWN = 'step "load" depends on it and the flow has no step of this name; name a step of this flow or remove it'
 LABEL = 'must be at most 63 lower-case letters, digits and "-", with a letter or digit at both ends'
@@ -146,6 +146,11 @@ BAD_FLOWS = (
         "too-many-dependencies",
         flow(*(step(f"s{i}") for i in range(101)), step("all", *(f"s{i}" for i in range(101)))),
         "spec.steps[101].dependencies: Too many: 101: must have at most 100 items",
+    ),
+    _same(
+        "too-many-steps",
+        chain(2001),
+        "spec.steps: Too many: 2001: must have at most 2000 items",
     ),
     _same(
         "template-of-a-pod",

@@ -125,6 +125,7 @@ def test_snake_case_is_not_a_second_spelling() -> None:
     assert sentences(flow(step("a", retry_policy={"limit": "many"}))) == []
 
 
+@pytest.mark.proves("changes.limits")
 def test_more_than_2000_steps_are_one_problem() -> None:
     """What is over its limit is not looked into."""
     found = sentences(flow(*({"name": "a", "dependencies": ["x"]} for _ in range(2001))))
@@ -137,6 +138,7 @@ def test_problems_beyond_a_thousand_are_left_out() -> None:
     assert len(found) == validation.MAX_PROBLEMS
 
 
+@pytest.mark.proves("changes.limits")
 @pytest.mark.parametrize("big", [chain(2000), layers(40, 50)], ids=["chain", "layers"])
 def test_big_flows_are_accepted(big: dict[str, Any]) -> None:
     """2,000 steps, as deep as they are many or densely connected, without recursion."""

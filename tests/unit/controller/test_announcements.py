@@ -53,3 +53,20 @@ def test_each_wait_before_a_retry_is_announced_once() -> None:
     first = status(FlowPhase.RUNNING, waiting)
     assert [event.reason for event in announce(status(FlowPhase.RUNNING), first)] == ["StepRetry"]
     assert announce(first, status(FlowPhase.RUNNING, waiting, message="other")) == ()
+
+
+def test_a_step_that_runs_but_is_stuck_is_announced_once() -> None:
+    """As a warning under its own reason."""
+    stuck = status(FlowPhase.RUNNING, StepStatus(name="a", phase=StepPhase.RUNNING, reason="FailedMount", message="no"))
+    fine = status(FlowPhase.RUNNING, StepStatus(name="a", phase=StepPhase.RUNNING))
+    [event] = announce(fine, stuck)
+    assert (event.type, event.reason, event.message) == ("Warning", "FailedMount", "Step a: no")
+    assert announce(stuck, stuck) == announce(stuck, fine) == ()
+
+
+def test_suspending_is_announced_of_the_flow_and_not_of_each_step() -> None:
+    """And so is going on."""
+    held = status(FlowPhase.SUSPENDED, *(StepStatus(name=n, phase=StepPhase.PENDING, reason="Suspended") for n in "ab"))
+    fine = status(FlowPhase.RUNNING, *(StepStatus(name=n, phase=StepPhase.PENDING) for n in "ab"))
+    assert [event.reason for event in announce(fine, held)] == ["Suspended"]
+    assert [event.reason for event in announce(held, fine)] == ["Resumed"]

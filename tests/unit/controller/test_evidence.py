@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from zenflow.controller.evidence import exits_of, is_news, trouble_of
-from zenflow.controller.objects import Pod, decode_pod
+from zenflow.controller.evidence import exits_of, is_news, suspension_of, trouble_of
+from zenflow.controller.objects import Pod, decode_job, decode_pod
 
 
 def pod(*containers: dict[str, Any], conditions: tuple[dict[str, Any], ...] = ()) -> Pod:
@@ -66,3 +66,24 @@ def test_a_pod_that_starts_and_succeeds_is_no_news() -> None:
     assert not is_news(None, starting)
     assert not is_news(starting, done)
     assert is_news(starting, failed)
+
+
+def test_a_pull_that_fails_has_one_reason_though_kubelet_has_two() -> None:
+    """It goes back and forth between them, and a step's reason must not."""
+    states = [{"waiting": {"reason": reason, "message": "no"}} for reason in ("ErrImagePull", "ImagePullBackOff")]
+    troubles = [trouble_of([pod({"name": "main", "state": state})]) for state in states]
+    assert {trouble.reason for trouble in troubles if trouble} == {"ImagePullBackOff"}
+
+
+def test_a_job_that_somebody_suspended_says_how_to_resume_it() -> None:
+    """Kueue suspends Jobs until there is room."""
+
+    def job(status: str) -> Any:
+        condition = {"type": "Suspended", "status": status, "lastTransitionTime": "2026-01-01T00:00:00Z"}
+        body = {"metadata": {"name": "j", "uid": "u"}, "status": {"conditions": [condition]}}
+        return decode_job(json.dumps(body).encode())
+
+    trouble = suspension_of(job("True"))
+    assert trouble is not None
+    assert 'kubectl patch job j --type=merge -p \'{"spec":{"suspend":false}}\'' in trouble.message
+    assert suspension_of(job("False")) is None

@@ -1,5 +1,7 @@
 """The one entry point, from a flow nobody has looked at to one that is deleted."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.builders import Scene, at, gate, job, job_uid, rival
@@ -177,3 +179,11 @@ def test_a_flow_lives_as_the_guide_tells() -> None:
     done = decide(published(approved).succeeded("migrate", since=9001, end=9100).now(9101).snapshot())
     assert ending(done) == "Succeeded/StepsSucceeded"
     assert phases(done) == {"backup": "Succeeded", "approve": "Succeeded/Approved", "migrate": "Succeeded"}
+
+
+def test_a_job_of_a_step_that_an_edit_took_away_is_deleted() -> None:
+    """Where admission was bypassed; what has ended is left for its logs."""
+    before = Scene.of(job("a"), job("gone"), job("done")).running("a").running("gone").succeeded("done")
+    scene = Scene.of(job("a")).recorded(published(before).flow.status)
+    scene = replace(scene, attempts=before.attempts)
+    assert deleted(decide(scene.snapshot())) == [job_uid("gone", 1)]

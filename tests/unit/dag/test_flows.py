@@ -12,6 +12,8 @@ ALLOW, FORBID, REPLACE = ConcurrencyPolicy.ALLOW, ConcurrencyPolicy.FORBID, Conc
 
 OLDER_RUNNING = rival("older", -5)
 OLDER_WAITING = rival("older", -5, has_started=False)
+OLDER_SUSPENDED = rival("older", -5, has_started=False, is_suspended=True)
+OLDER_HELD = rival("older", -5, is_suspended=True)
 OLDER_ENDED = rival("older", -5, has_ended=True)
 OLDER_DELETED = rival("older", -5, has_started=False, is_deleting=True)
 YOUNGER_RUNNING = rival("younger", 5)
@@ -25,6 +27,8 @@ YOUNGER_WAITING = rival("younger", 5, has_started=False)
     [
         pytest.param(FORBID, OLDER_RUNNING, False, id="Forbid, an older one runs"),
         pytest.param(FORBID, OLDER_WAITING, False, id="Forbid, oldest first"),
+        pytest.param(FORBID, OLDER_SUSPENDED, True, id="Forbid, the older one was suspended before it started"),
+        pytest.param(FORBID, OLDER_HELD, False, id="Forbid, the older one was suspended while it ran"),
         pytest.param(FORBID, OLDER_ENDED, True, id="Forbid, the older one has ended"),
         pytest.param(FORBID, OLDER_DELETED, True, id="Forbid, the older one goes without having run"),
         pytest.param(FORBID, YOUNGER_RUNNING, False, id="Forbid, a younger one was let in by its Allow"),

@@ -194,3 +194,47 @@ def test_messages_stay_within_a_kibibyte(text: str) -> None:
     messages = [*entries, *(step.message for step in other.steps)]
     assert max(len(message.encode()) for message in messages if message) <= 1024
     assert status.phase is FlowPhase.FAILED
+
+
+# --- standing still ---
+
+
+def test_a_step_that_runs_but_is_stuck_is_told_of_by_the_flow() -> None:
+    """With its beginning, its reason and how many more there are; what only waits for a retry comes last."""
+    scene = Scene.of(job("c", retries=1), job("a"), job("b"))
+    stuck = scene.troubled("a", since=0).troubled("b", since=5).failed("c", 1, end=39).now(40)
+    message = said(decide(stuck.snapshot())).message
+    assert message == (
+        "Step a waits since 2026-01-01T12:00:00Z (2 more steps wait) (ImagePullBackOff): Pod x: ImagePullBackOff"
+    )
+
+
+def test_a_failing_flow_that_waits_for_a_stuck_step_says_so() -> None:
+    """Else it would look as if that step still ran."""
+    scene = Scene.of(job("a"), job("b")).troubled("a", since=0).failed("b", 1, end=39).now(40)
+    message = said(decide(scene.snapshot())).message or ""
+    assert "waiting for a to end. Step a waits since" in message
+    assert "Step b failed" in message
+
+
+def test_since_when_a_step_waits_is_kept_while_its_reason_stays() -> None:
+    """And begins anew with another reason."""
+    first = published(Scene.of(job("a")).refused("a", "QuotaExceeded", until=9))
+    later = published(first.now(20).refused("a", "QuotaExceeded", until=30))
+    other = published(later.now(40).refused("a", "Forbidden", until=50))
+    assert [scene.flow.status.steps[0].waiting_since for scene in (first, later, other)] == [at(0), at(0), at(40)]
+
+
+def test_since_when_a_flow_waits_is_kept_while_its_phase_stays() -> None:
+    """Pending, Paused and Suspended; a flow that goes on waits for nothing."""
+    first = published(Scene.of(job("a")).suspended())
+    later = published(first.now(20))
+    going = published(later.now(30).suspended(False))
+    assert [scene.flow.status.waiting_since for scene in (first, later, going)] == [at(0), at(0), None]
+
+
+def test_a_suspended_flow_still_says_that_an_approval_is_asked_for() -> None:
+    """The phase has one word, the condition keeps the other fact and its time."""
+    asking = published(PIPELINE.succeeded("a"))
+    [paused] = said(decide(asking.suspended().now(20).snapshot())).conditions
+    assert (paused.status, paused.last_transition_time) == ("True", at(0))
