@@ -51,7 +51,8 @@ def forced_end(snapshot: Snapshot) -> Failure | None:
     if deadline is not None and snapshot.now >= deadline:
         seconds = snapshot.flow.spec.execution_policy.active_deadline_seconds
         return Failure("DeadlineExceeded", f"Not done within activeDeadlineSeconds ({seconds} s)")
-    for rival in snapshot.rivals:
+    wants_no_turn = snapshot.flow.spec.suspend and not snapshot.has_started
+    for rival in snapshot.rivals if not wants_no_turn else ():
         if _replaces_us(rival, snapshot):
             return Failure("Replaced", f"Replaced by JobFlow {rival.name}")
     return None

@@ -1,5 +1,7 @@
 """Rules about the flow as a whole: its turn, its deadline, its retry budget, what makes it fail."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.builders import Scene, at, gate, job, job_uid, on_exit, retrying, rival, rules
@@ -100,6 +102,23 @@ def test_a_newcomer_with_replace_ends_older_flows(other: Rival, is_replaced: boo
     decision = decide(scene.beside(other).now(6).snapshot())
     assert deleted(decision) == ([job_uid("a", 1)] if is_replaced else [])
     assert (decision.status is not None) is is_replaced
+
+
+def test_a_flow_that_was_suspended_before_it_started_is_not_replaced() -> None:
+    """It was not active; lifted, it waits for the newcomer."""
+    newcomer = rival("newcomer", 5, policy=REPLACE, has_started=False)
+    held = Scene.of(job("a")).suspended().beside(newcomer)
+    assert said(decide(held.snapshot())).phase is FlowPhase.SUSPENDED
+    assert ending(decide(held.suspended(False).snapshot())) == "Failed/Replaced"
+    assert ending(decide(held.started().snapshot())) == "Failed/Replaced"
+
+
+def test_a_newcomer_that_is_suspended_replaces_nobody() -> None:
+    """Until it is lifted."""
+    newcomer = rival("newcomer", 5, policy=REPLACE, has_started=False, is_suspended=True)
+    running = Scene.of(job("a")).started()
+    assert said(decide(running.beside(newcomer).snapshot())).phase is FlowPhase.RUNNING
+    assert ending(decide(running.beside(replace(newcomer, is_suspended=False)).snapshot())) == "Failed/Replaced"
 
 
 def test_a_replaced_flow_says_by_whom() -> None:
