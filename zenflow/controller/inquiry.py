@@ -49,14 +49,19 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
     metadata: ObjectMeta
     reason: str = ""
     message: str = ""
+    type: str = ""
     last_timestamp: datetime | None = None
     event_time: datetime | None = None
 
     @property
-    def at(self) -> float:
-        """When it was last seen; newer reporters only set `eventTime`."""
+    def is_warning(self) -> bool:
+        return self.type == "Warning"
+
+    @property
+    def weight(self) -> tuple[bool, float]:
+        """Warnings before news, the latest first; newer reporters set only `eventTime`."""
         moment = self.last_timestamp or self.event_time or self.metadata.creation_timestamp
-        return moment.timestamp() if moment else 0.0
+        return self.is_warning, moment.timestamp() if moment else 0.0
 
 
 decode_event = msgspec.json.Decoder(Event).decode
@@ -82,17 +87,19 @@ class Inquiry:
 
     def _ask(self, standstill: Standstill) -> Trouble:
         meta = standstill.metadata
-        selector = f"involvedObject.uid={meta.uid},type=Warning"
         try:
-            pages = self._client.pages(EVENTS, meta.namespace, field_selector=selector)
+            pages = self._client.pages(EVENTS, meta.namespace, field_selector=f"involvedObject.uid={meta.uid}")
             events = [decode_event(item) for page in pages for item in page.items]
         except RuntimeFault:
             return standstill.trouble
         if not events:
             return standstill.trouble
-        latest = max(events, key=lambda event: event.at)
-        text = f"{standstill.kind} {meta.name}: {latest.message}"
-        return Trouble(latest.reason, advise(latest.reason, text, meta.name), standstill.since)
+        latest = max(events, key=lambda event: event.weight)
+        # No warning: it may only be slow, as with a large image. Then its last news is told under our own reason.
+        reason = latest.reason if latest.is_warning else standstill.trouble.reason
+        text = latest.message if latest.is_warning else f"not started, last heard: {latest.message}"
+        message = f"{standstill.kind} {meta.name}: {text}"
+        return Trouble(reason, advise(reason, message, meta.name, standstill.kind.lower()), standstill.since)
 
 
 def standstill_of(job: Job, pods: Iterable[Pod]) -> Standstill | None:

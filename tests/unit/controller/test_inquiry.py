@@ -39,7 +39,7 @@ class World:
 
 
 def test_the_latest_warning_explains_a_job_without_pods() -> None:
-    """In the words of whoever refused, and with what to do; other Events do not count."""
+    """In the words of whoever refused, and with what to do; later good news does not count."""
     world = World()
     world.tell("first", "FailedCreate", "exceeded quota", at="10")
     world.tell("second", "FailedCreate", "violates PodSecurity", at="20")
@@ -48,6 +48,18 @@ def test_the_latest_warning_explains_a_job_without_pods() -> None:
     assert trouble.reason == "FailedCreate"
     assert trouble.message.startswith("Job load: violates PodSecurity. Remedy: allow its Pods")
     assert trouble.since == world.job.metadata.creation_timestamp
+
+
+def test_without_a_warning_the_latest_news_is_told() -> None:
+    """A large image takes its time, and that is no failure."""
+    world = World()
+    world.tell("first", "Scheduled", "Successfully assigned", kind="Normal", at="10")
+    world.tell("second", "Pulling", "Pulling image big:1", kind="Normal", at="20")
+    trouble = world.after(30)
+    assert trouble.reason == "NoPods"
+    assert trouble.message == (
+        "Job load: not started, last heard: Pulling image big:1. Remedy: see kubectl describe job load"
+    )
 
 
 def test_nothing_is_asked_before_half_a_minute_has_passed() -> None:
