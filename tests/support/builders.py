@@ -162,8 +162,8 @@ class Scene:
 
     # What people and the API server said.
 
-    def answered(self, step: str, answer: str, by: str | None = None) -> "Scene":
-        """A person's word on a Manual step: "true" approves it, "false" rejects it."""
+    def answered(self, step: str, answer: str, by: str = "jane") -> "Scene":
+        """A person's word on a Manual step: "true" approves it, "false" rejects it. `by` nobody: admission was off."""
         said = {APPROVED_PREFIX + step: answer} | ({APPROVED_BY_PREFIX + step: by} if by else {})
         return self._meta(annotations={**self.flow.metadata.annotations, **said})
 

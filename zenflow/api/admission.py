@@ -57,18 +57,18 @@ def admit(
 ) -> Verdict:
     """Decide a create (`old` is None) or an update by `user`, and move and stamp its approvals.
 
-    `may_approve` is asked only when an approval is added or changed. An update that leaves the spec as it is is not
+    `may_approve` is asked only when an approval is given or taken back. An update that leaves the spec as it is is not
     checked again, so that a flow stored before a rule existed can still be annotated and deleted.
     """
     given, before = _annotations(obj), _annotations(old)
     annotations = approvals.admitted(given, before, user)
-    changed = approvals.changed(annotations, before)
-    if changed and not may_approve():
+    answers = approvals.given(annotations, before)
+    if (answers or approvals.withdrawn(annotations, before)) and not may_approve():
         return Verdict(forbidden=approvals.refusal(user, _name(obj)))
     mutated = obj if annotations == given else _annotated(obj, annotations)
     problems = _problems(obj, old)
     if not problems:
-        problems = tuple(approvals.check(changed, mutated))
+        problems = tuple(approvals.check(answers, mutated))
     return Verdict(annotations if mutated is not obj else None, problems)
 
 

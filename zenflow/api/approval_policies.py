@@ -12,67 +12,85 @@ _ANNOTATIONS = {
     "old": "oldObject != null && has(oldObject.metadata.annotations) ? oldObject.metadata.annotations : {}",
     "keys": f"variables.new.map(k, k).filter(k, k.startsWith('{_STORED}'))",
     "stamps": f"variables.new.map(k, k).filter(k, k.startsWith('{_STAMP}'))",
-    "changed": "variables.keys.filter(k, !(k in variables.old) || variables.old[k] != variables.new[k])",
 }
+# A stored key, and what belongs to it: the guide's key, the stamp.
+_ANSWER_OF_GUIDE, _STAMP_OF_GUIDE = swapped("k", _GUIDE, _STORED), swapped("k", _GUIDE, _STAMP)
+_GUIDE_OF_ANSWER, _STAMP_OF_ANSWER = swapped("k", _STORED, _GUIDE), swapped("k", _STORED, _STAMP)
+_GUIDE_OF_STAMP, _ANSWER_OF_STAMP = swapped("k", _STAMP, _GUIDE), swapped("k", _STAMP, _STORED)
 
 
 def mark() -> Document:
     """The spec of the mutating policy. Mutation runs before metadata validation, so two slashes are still there."""
     touched = " || ".join(f"k.startsWith('{prefix}')" for prefix in (_GUIDE, _STORED, _STAMP))
     present = "has(object.metadata.annotations)"
-    moves = (
-        f"variables.guideKeys.map(k, {patch('remove', 'k')})",
-        f"variables.stamps.map(k, {patch('remove', 'k')})",
-        # A stamp stays as long as its approval does.
-        f"variables.old.map(k, k).filter(k, k.startsWith('{_STAMP}')"
-        f" && {swapped('k', _STAMP, _STORED)} in variables.new)"
-        f".map(k, {patch('add', 'k', 'variables.old[k]')})",
-        f"variables.guideKeys.map(k, {patch('add', swapped('k', _GUIDE, _STORED), 'variables.new[k]')})",
-        f"variables.newlyGuided.map(k, {patch('add', swapped('k', _GUIDE, _STAMP), 'request.userInfo.username')})",
-        f"variables.changed.map(k, {patch('add', swapped('k', _STORED, _STAMP), 'request.userInfo.username')})",
-    )
-    stored = swapped("k", _GUIDE, _STORED)
-    guide_keys = {
+    variables = {
         "guideKeys": f"variables.new.map(k, k).filter(k, k.startsWith('{_GUIDE}'))",
-        "newlyGuided": (
-            f"variables.guideKeys.filter(k, !({stored} in variables.old)"
-            f" || variables.old[{stored}] != variables.new[k])"
+        # Answers that this write gives: changed ones, and unstamped ones that are said anew.
+        "guided": (
+            f"variables.guideKeys.filter(k, !(({_ANSWER_OF_GUIDE}) in variables.old)"
+            f" || variables.old[{_ANSWER_OF_GUIDE}] != variables.new[k] || !(({_STAMP_OF_GUIDE}) in variables.old))"
+        ),
+        "given": (
+            f"variables.keys.filter(k, !(({_GUIDE_OF_ANSWER}) in variables.new)"
+            " && (!(k in variables.old) || variables.old[k] != variables.new[k]"
+            f" || (!(({_STAMP_OF_ANSWER}) in variables.old) && ({_STAMP_OF_ANSWER}) in variables.new"
+            f" && variables.new[{_STAMP_OF_ANSWER}] == request.userInfo.username)))"
+        ),
+        # A stamp stays as long as its answer does.
+        "kept": (
+            f"variables.old.map(k, k).filter(k, k.startsWith('{_STAMP}')"
+            f" && (({_ANSWER_OF_STAMP}) in variables.new || ({_GUIDE_OF_STAMP}) in variables.new))"
         ),
     }
+    # In this order: a later patch of the same key wins.
+    patches = (
+        f"variables.guideKeys.map(k, {patch('remove', 'k')})",
+        f"variables.stamps.map(k, {patch('remove', 'k')})",
+        f"variables.kept.map(k, {patch('add', 'k', 'variables.old[k]')})",
+        f"variables.guideKeys.map(k, {patch('add', _ANSWER_OF_GUIDE, 'variables.new[k]')})",
+        f"variables.guided.map(k, {patch('add', _STAMP_OF_GUIDE, 'request.userInfo.username')})",
+        f"variables.given.map(k, {patch('add', _STAMP_OF_ANSWER, 'request.userInfo.username')})",
+    )
     return {
         "reinvocationPolicy": "Never",
         "matchConditions": named({"touches": f"{present} && object.metadata.annotations.exists(k, {touched})"}),
-        "variables": named(_ANNOTATIONS | guide_keys),
-        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": "\n+ ".join(moves)}}],
+        "variables": named(_ANNOTATIONS | variables),
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": "\n+ ".join(patches)}}],
     }
 
 
 def guard() -> Document:
     """The spec of the validating policy: the right to approve, approvals that say something, no forged stamps."""
+    stamped, was_stamped = f"({_STAMP_OF_ANSWER}) in variables.new", f"({_STAMP_OF_ANSWER}) in variables.old"
+    stamp, old_stamp = f"variables.new[{_STAMP_OF_ANSWER}]", f"variables.old[{_STAMP_OF_ANSWER}]"
     variables = _ANNOTATIONS | {
-        "manual": "object.spec.steps.filter(s, has(s.type) && s.type == 'Manual').map(s, s.name)",
-        "aimless": f"variables.changed.filter(k, !({without('k', _STORED)} in variables.manual))",
-        "unclear": "variables.changed.filter(k, !(variables.new[k] in ['false', 'true']))",
-        "forged": (
-            "variables.stamps.filter(k, !(k in variables.old && variables.old[k] == variables.new[k]"
-            f" && {swapped('k', _STAMP, _STORED)} in variables.new)"
-            " && !(variables.new[k] == request.userInfo.username"
-            f" && {swapped('k', _STAMP, _STORED)} in variables.changed))"
-            f" + variables.old.map(k, k).filter(k, k.startsWith('{_STAMP}') && !(k in variables.new)"
-            f" && {swapped('k', _STAMP, _STORED)} in variables.new)"
+        "given": (
+            "variables.keys.filter(k, !(k in variables.old) || variables.old[k] != variables.new[k]"
+            f" || ({stamped} && !({was_stamped})))"
         ),
+        "withdrawn": f"variables.old.map(k, k).filter(k, k.startsWith('{_STORED}') && !(k in variables.new))",
+        "manual": "object.spec.steps.filter(s, has(s.type) && s.type == 'Manual').map(s, s.name)",
+        "aimless": f"variables.given.filter(k, !({without('k', _STORED)} in variables.manual))",
+        "unclear": "variables.given.filter(k, !(variables.new[k] in ['false', 'true']))",
+        "forged": (
+            f"variables.stamps.filter(k, !(({_ANSWER_OF_STAMP}) in variables.new))"
+            f" + variables.given.filter(k, !({stamped}) || {stamp} != request.userInfo.username)"
+            f".map(k, {_STAMP_OF_ANSWER})"
+            f" + variables.keys.filter(k, !(k in variables.given) && {was_stamped}"
+            f" && (!({stamped}) || {stamp} != {old_stamp})).map(k, {_STAMP_OF_ANSWER})"
+        ),
+        # A flow that is being created by generateName has no name yet.
+        "flow": "has(object.metadata.name) ? object.metadata.name : ''",
     }
     right = (
         f"authorizer.group('{names.GROUP}').resource('{names.PLURAL}').subresource('approval')"
         ".namespace(object.metadata.namespace).name(variables.flow).check('update').allowed()"
     )
-    # A flow that is being created by generateName has no name yet.
-    variables["flow"] = "has(object.metadata.name) ? object.metadata.name : ''"
     return {
         "variables": named(variables),
         "validations": [
             rule(
-                f"variables.changed.size() == 0 || {right}",
+                f"variables.given.size() + variables.withdrawn.size() == 0 || {right}",
                 "request.userInfo.username + ' may not approve steps of JobFlow ' + variables.flow"
                 f" + '; it takes the right to update {names.PLURAL}/approval in {names.GROUP}'",
                 reason="Forbidden",

@@ -2,7 +2,7 @@
 
 `kubectl annotate jobflow NAME workflow.zen.io/approved/STEP=true` has two slashes, which no API server stores.
 Admission moves it to `approved.workflow.zen.io/STEP` and stamps `approved-by.workflow.zen.io/STEP` with the name of the
-user.
+user. An answer without a stamp has been seen by no admission and counts for nothing (docs/decisions/0007).
 `approval_policies` says the same in CEL; this is for the webhook and the embedded API server. Whether the user may
 approve is asked elsewhere.
 """
@@ -19,26 +19,40 @@ _GUIDE, _STORED, _STAMP = names.APPROVED_GUIDE_PREFIX, names.APPROVED_PREFIX, na
 
 
 def admitted(new: Mapping[str, str], old: Mapping[str, str], user: str) -> dict[str, str]:
-    """The annotations to store for a write by `user`: guide keys moved, each new or changed approval stamped.
+    """The annotations to store for a write by `user`: guide keys moved, each answer that it gives stamped.
 
-    Stamps come from here alone: those in the request are dropped, those stored stay as long as their approval does.
-    Repeating an approval changes nothing, so it takes no right and leaves the first approver. Doing it twice is doing
-    it once.
+    Stamps come from here alone: those in the request are dropped, those stored stay as long as their answer does.
+    Repeating a stamped answer changes nothing, so it takes no right and leaves the first approver. Doing it twice is
+    doing it once.
     """
     stored = {key: value for key, value in new.items() if not key.startswith((_GUIDE, _STAMP))}
     moved = {_STORED + key.removeprefix(_GUIDE): value for key, value in new.items() if key.startswith(_GUIDE)}
     stored |= moved
-    for key, value in old.items():
-        if key.startswith(_STAMP) and _STORED + key.removeprefix(_STAMP) in stored:
-            stored[key] = value
-    for key in changed(stored, old):
-        stored[_STAMP + key.removeprefix(_STORED)] = user
+    for key in [key for key in stored if key.startswith(_STORED)]:
+        stamp = _stamp_of(key)
+        # An answer that no admission has seen is none yet: saying it anew gives it. (The user's own stamp is what an
+        # earlier admission of the same request has made of the guide's key.)
+        is_said = key in moved or new.get(stamp) == user
+        if old.get(key) != stored[key] or (is_said and stamp not in old):
+            stored[stamp] = user
+        elif stamp in old:
+            stored[stamp] = old[stamp]
     return stored
 
 
-def changed(new: Mapping[str, str], old: Mapping[str, str]) -> tuple[str, ...]:
-    """The stored approval keys that a write adds or changes: the ones it takes a right to set."""
-    return tuple(key for key, value in new.items() if key.startswith(_STORED) and old.get(key) != value)
+def given(new: Mapping[str, str], old: Mapping[str, str]) -> tuple[str, ...]:
+    """The stored keys of the answers that a write gives, once it is `admitted`."""
+    return tuple(
+        key
+        for key, value in new.items()
+        if key.startswith(_STORED)
+        and (old.get(key) != value or (_stamp_of(key) in new and _stamp_of(key) not in old))
+    )
+
+
+def withdrawn(new: Mapping[str, str], old: Mapping[str, str]) -> tuple[str, ...]:
+    """The stored keys of the answers that a write takes back: that is the approvers' too."""
+    return tuple(key for key in old if key.startswith(_STORED) and key not in new)
 
 
 def check(keys: tuple[str, ...], obj: Mapping[str, Any]) -> Iterator[Problem]:
@@ -76,3 +90,7 @@ def refusal(user: str, flow: str) -> str:
         f"{user} may not approve steps of JobFlow {flow}; "
         f"it takes the right to update {names.PLURAL}/approval in {names.GROUP}"
     )
+
+
+def _stamp_of(key: str) -> str:
+    return _STAMP + key.removeprefix(_STORED)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from zenflow.api.names import APPROVED_PREFIX
+from zenflow.api.names import APPROVED_GUIDE_PREFIX
 from zenflow.api.types import (
     Condition,
     ConditionStatus,
@@ -16,7 +16,7 @@ from zenflow.api.types import (
 from zenflow.dag.failures import cut
 from zenflow.dag.flows import Failure, start_of
 from zenflow.dag.snapshot import Snapshot
-from zenflow.dag.steps import SUSPENDED, stamp
+from zenflow.dag.steps import SUSPENDED, UNSTAMPED, stamp
 
 _NAMES_SHOWN = 3
 
@@ -157,8 +157,8 @@ def _sentence(snapshot: Snapshot, phase: FlowPhase, steps: Sequence[StepStatus])
         return ". ".join((f"Suspended: set spec.suspend to false to go on{rest}", *held))
     asking = [step.name for step in steps if step.phase is StepPhase.PENDING_APPROVAL]
     if asking:
-        command = f"kubectl annotate jobflow {snapshot.flow.metadata.name} {APPROVED_PREFIX}{asking[0]}=true"
-        return ". ".join((f"Waiting for approval of {_list(asking)}: {command}", *held))
+        what_to_do = _how_to_approve(snapshot, steps, asking[0])
+        return ". ".join((f"Waiting for approval of {_list(asking)}: {what_to_do}", *held))
     return held[0] if held else f"Running {_list(busy)}"
 
 
@@ -176,6 +176,14 @@ def _standstill(steps: Iterable[StepStatus]) -> tuple[str, ...]:
         )
     since = f" since {first.waiting_since:%Y-%m-%dT%H:%M:%SZ}" if first.waiting_since else ""
     return (f"Step {first.name} waits{since}{more} ({first.reason}): {first.message or ''}".rstrip(": "),)
+
+
+def _how_to_approve(snapshot: Snapshot, steps: Sequence[StepStatus], name: str) -> str:
+    """The guide's command; after an answer that does not count, why."""
+    command = f"kubectl annotate jobflow {snapshot.flow.metadata.name} {APPROVED_GUIDE_PREFIX}{name}=true"
+    if any(step.name == name and step.reason == UNSTAMPED for step in steps):
+        return f"the answer that is there does not count, no admission saw who gave it; with admission on, {command}"
+    return command
 
 
 def _list(names: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ FLOW_FAILED = "FlowFailed"
 APPROVED = "Approved"
 REJECTED = "Rejected"
 SUSPENDED = "Suspended"
+UNSTAMPED = "UnstampedApproval"
 
 # Under these a recorded message tells of an earlier attempt and is kept; any other is about something that has passed.
 _REASONS_OF_EVIDENCE = frozenset({None, "Backoff", SUSPENDED})
@@ -122,21 +123,22 @@ def assess(step: Step, recorded: StepStatus | None, snapshot: Snapshot) -> Stand
 
 def ask(step: Step, recorded: StepStatus | None, snapshot: Snapshot) -> Asking | Ended:
     """A Manual step that has been reached: answered already, too late, or waiting."""
-    status = recorded or StepStatus(
-        name=step.name,
-        phase=StepPhase.PENDING_APPROVAL,
-        reason="ApprovalRequired",
-        message=step.message or f"Waiting for approval of step {step.name}",
-        start_time=stamp(snapshot.now),
-    )
     annotations = snapshot.flow.metadata.annotations
     answer = annotations.get(APPROVED_PREFIX + step.name)
-    who = annotations.get(APPROVED_BY_PREFIX + step.name)
-    if answer == "true":
-        text = f"Approved by {who}" if who else APPROVED
+    who = cut(annotations.get(APPROVED_BY_PREFIX + step.name, ""))
+    status = StepStatus(
+        name=step.name,
+        phase=StepPhase.PENDING_APPROVAL,
+        reason=UNSTAMPED if answer is not None and not who else "ApprovalRequired",
+        message=step.message or f"Waiting for approval of step {step.name}",
+        start_time=recorded.start_time if recorded else stamp(snapshot.now),
+    )
+    # Without a stamp nobody has been asked whether this person may: such an answer counts for nothing.
+    if who and answer == "true":
+        text = cut(f"Approved by {who}")
         return Ended(step, _end(status, StepPhase.SUCCEEDED, APPROVED, text, snapshot.now, approved_by=who))
-    if answer == "false":
-        text = f"Rejected by {who}" if who else REJECTED
+    if who and answer == "false":
+        text = cut(f"Rejected by {who}")
         return Ended(step, _end(status, StepPhase.FAILED, REJECTED, text, snapshot.now, approved_by=who))
     deadline = _deadline(step, status.start_time)
     if deadline is not None and snapshot.now >= deadline:

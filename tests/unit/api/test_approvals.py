@@ -6,6 +6,7 @@ from zenflow.api import approvals
 
 GUIDE, STORED, STAMP = "workflow.zen.io/approved/ok", "approved.workflow.zen.io/ok", "approved-by.workflow.zen.io/ok"
 APPROVED = {STORED: "true", STAMP: "alice"}
+UNSEEN = {STORED: "true"}  # set while admission was off
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,13 @@ APPROVED = {STORED: "true", STAMP: "alice"}
         ({GUIDE: "false", **APPROVED}, APPROVED, {STORED: "false", STAMP: "bob"}),
         ({STAMP: "alice"}, APPROVED, {}),
         ({}, APPROVED, {}),
+        ({GUIDE: "true"}, APPROVED, APPROVED),
+        ({GUIDE: "true", STORED: "false"}, APPROVED, APPROVED),
+        ({GUIDE: "false", STORED: "true"}, {}, {STORED: "false", STAMP: "bob"}),
+        ({STORED: "true", "x": "y"}, UNSEEN, {STORED: "true", "x": "y"}),
+        ({STORED: "true", STAMP: "carol"}, UNSEEN, UNSEEN),
+        ({STORED: "true", GUIDE: "true"}, UNSEEN, {STORED: "true", STAMP: "bob"}),
+        ({STORED: "true", STAMP: "bob"}, UNSEEN, {STORED: "true", STAMP: "bob"}),
     ],
     ids=[
         "none",
@@ -35,6 +43,13 @@ APPROVED = {STORED: "true", STAMP: "alice"}
         "turned-round",
         "taken-back",
         "replaced-without",
+        "replaced-with-guide-key",
+        "both-keys",
+        "both-keys-new",
+        "unseen-labelled",
+        "unseen-forged",
+        "unseen-said-anew",
+        "unseen-signed",
     ],
 )
 def test_what_is_stored(new: dict[str, str], old: dict[str, str], expected: dict[str, str]) -> None:
@@ -55,7 +70,20 @@ def test_a_stamp_that_was_changed_after_admission_is_seen(annotations: dict[str,
     assert [problem.field for problem in approvals.forged(annotations, {}, "bob")] == [f"metadata.annotations[{STAMP}]"]
 
 
-def test_only_new_and_changed_approvals_take_a_right() -> None:
+@pytest.mark.parametrize(
+    ("new", "old", "given", "withdrawn"),
+    [
+        ({**APPROVED, "x": "y"}, APPROVED, (), ()),
+        ({STORED: "false", STAMP: "bob"}, APPROVED, (STORED,), ()),
+        ({STORED: "true", STAMP: "bob"}, UNSEEN, (STORED,), ()),
+        ({**UNSEEN, "x": "y"}, UNSEEN, (), ()),
+        ({"x": "y"}, APPROVED, (), (STORED,)),
+    ],
+    ids=["labelled", "turned-round", "said-anew", "unseen-labelled", "taken-back"],
+)
+def test_answers_given_and_taken_back_take_a_right(
+    new: dict[str, str], old: dict[str, str], given: tuple[str, ...], withdrawn: tuple[str, ...]
+) -> None:
     """Labelling an approved flow does not."""
-    assert approvals.changed({**APPROVED, "x": "y"}, APPROVED) == ()
-    assert approvals.changed({STORED: "false"}, APPROVED) == (STORED,)
+    assert approvals.given(new, old) == given
+    assert approvals.withdrawn(new, old) == withdrawn

@@ -151,8 +151,14 @@ def test_a_flow_that_was_paused_ends_with_both_conditions() -> None:
         pytest.param(Scene.of(*(job(name) for name in "abcde")), "Running a, b, c and 2 more", id="many"),
         pytest.param(
             PIPELINE.succeeded("a"),
-            "Waiting for approval of go: kubectl annotate jobflow flow approved.workflow.zen.io/go=true",
+            "Waiting for approval of go: kubectl annotate jobflow flow workflow.zen.io/approved/go=true",
             id="what to type",
+        ),
+        pytest.param(
+            PIPELINE.succeeded("a").answered("go", "true", by=""),
+            "Waiting for approval of go: the answer that is there does not count, no admission saw who gave it; "
+            "with admission on, kubectl annotate jobflow flow workflow.zen.io/approved/go=true",
+            id="unstamped",
         ),
         pytest.param(
             Scene.of(job("a", retries=1)).failed("a", 1, end=5).now(6),

@@ -57,6 +57,19 @@ def test_the_person_who_answered_is_named(answer: str, text: str) -> None:
     assert (step.approved_by, step.message) == ("jane", text)
 
 
+@pytest.mark.parametrize("answer", ["true", "false"])
+@pytest.mark.parametrize("is_early", [False, True], ids=["asked", "early"])
+def test_an_answer_that_admission_has_not_stamped_counts_for_nothing(answer: str, is_early: bool) -> None:
+    """Nobody has been asked whether its author may; the step says so and goes on waiting, until its time is over."""
+    scene = Scene.of(gate("go", timeout_seconds=60))
+    unstamped = (scene if is_early else published(scene)).answered("go", answer, by="")
+    assert phases(decide(unstamped.snapshot())) == {"go": "PendingApproval/UnstampedApproval"}
+    said = published(unstamped)
+    assert decide(said.now(59).snapshot()).status is None
+    assert phases(decide(said.answered("go", answer, by="jane").snapshot()))["go"].endswith(("Approved", "Rejected"))
+    assert phases(decide(said.now(60).snapshot())) == {"go": "Failed/TimedOut"}
+
+
 def test_an_approval_is_for_one_gate() -> None:
     """And for no other."""
     scene = Scene.of(gate("one"), gate("two")).answered("one", "true")
