@@ -45,8 +45,7 @@ def given(new: Mapping[str, str], old: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(
         key
         for key, value in new.items()
-        if key.startswith(_STORED)
-        and (old.get(key) != value or (_stamp_of(key) in new and _stamp_of(key) not in old))
+        if key.startswith(_STORED) and (old.get(key) != value or (_stamp_of(key) in new and _stamp_of(key) not in old))
     )
 
 

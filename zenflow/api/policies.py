@@ -11,7 +11,7 @@ from zenflow.api.cel import Document
 
 _VERSION = "admissionregistration.k8s.io/v1"
 # Not jobflows/status: metadata and spec can't be changed there, and the controller's writes stay cheap.
-_MATCHED = {
+MATCHED = {
     "resourceRules": [
         {
             "apiGroups": [names.GROUP],
@@ -45,7 +45,7 @@ def _bound(sort: str, name: str, spec: Document, binding: Document) -> tuple[Doc
             "apiVersion": _VERSION,
             "kind": f"{sort}AdmissionPolicy",
             "metadata": {"name": full},
-            "spec": {"failurePolicy": "Fail", "matchConstraints": _MATCHED, **spec},
+            "spec": {"failurePolicy": "Fail", "matchConstraints": MATCHED, **spec},
         },
         {
             "apiVersion": _VERSION,

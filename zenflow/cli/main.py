@@ -135,7 +135,9 @@ def controller_command(  # each is a flag  # noqa: PLR0913
         int, typer.Option(min=0, max=65535, help="/metrics, /healthz and /readyz; 0: none.")
     ] = 8080,
     webhook_port: Annotated[int, typer.Option(min=0, max=65535, help="The admission webhook; 0: none.")] = 0,
-    certificate: Annotated[str, typer.Option(metavar="FILE", help="The webhook's certificate.")] = "",
+    certificate: Annotated[
+        str, typer.Option(metavar="FILE", help="The webhook's certificate [default: self-made, renewed by itself].")
+    ] = "",
     private_key: Annotated[str, typer.Option(metavar="FILE", help="The webhook's private key.")] = "",
     leader_elect: Annotated[bool, typer.Option(help="Hold a Lease, so that several replicas may run.")] = True,
     lease_namespace: Annotated[
@@ -191,17 +193,37 @@ def lint_command(files: Files) -> None:
 
 @app.command("crd")
 def crd_command(
+    *,
     policies: Annotated[bool, typer.Option("--policies", help="The admission policies instead of the CRD.")] = False,
+    webhooks: Annotated[
+        bool, typer.Option("--webhooks", help="The webhook configurations instead of the CRD.")
+    ] = False,
+    service: Annotated[
+        str, typer.Option(metavar="NAMESPACE/NAME", help="With --webhooks: the Service of the controller's webhook.")
+    ] = "zen-flow-system/zen-flow-webhook",
+    url: Annotated[
+        str,
+        typer.Option(help="With --webhooks: where the webhook is outside of the cluster, such as https://host:9443."),
+    ] = "",
 ) -> None:
-    """Print the CustomResourceDefinition, for kubectl.
+    """Print the CustomResourceDefinition, or what goes with it, for kubectl.
 
-    Example:
+    Examples:
 
         zenflow crd | kubectl apply --server-side -f -
+
+        zenflow crd --policies | kubectl apply -f -
+
+        zenflow crd --webhooks --service zen-flow-system/zen-flow-webhook | kubectl apply -f -
     """
     from zenflow.cli import crd
 
-    typer.echo(crd.text(policies=policies), nl=False)
+    if policies and webhooks:
+        raise typer.BadParameter("one of --policies and --webhooks at a time")
+    if webhooks:
+        typer.echo(crd.webhooks_text(service=service, url=url), nl=False)
+    else:
+        typer.echo(crd.text(policies=policies), nl=False)
 
 
 @app.command("graph")

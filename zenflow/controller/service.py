@@ -12,10 +12,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 from tenacity import Retrying, stop_after_attempt, wait_exponential_jitter
 
+from zenflow.api import webhooks
 from zenflow.controller import webhook
 from zenflow.controller.app import World, build
 from zenflow.controller.settings import Settings
-from zenflow.runtime import serving
+from zenflow.runtime import authority, serving
+from zenflow.runtime.authority import Keeper, Terms
 from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock, SystemClock
 from zenflow.runtime.leader import FencedTransport, LeaderElector, LeaseTerms
@@ -41,10 +43,15 @@ def run(settings: Settings, connect: Callable[[], KubeTransport]) -> int:
         metrics.lease(elector.terms.name, lambda: elector.is_leader)
     app = build(settings, _world(settings, _fenced(transport, elector), clock, metrics, log))
     problems: list[Callable[[], tuple[str, ...]]] = []
-    servers = _servers(settings, registry, Client(transport), lambda: problems[0]() if problems else ("starting",), log)
-    parts = Parts(app.reflectors, [(app.loop, settings.workers)], elector, servers)
-    manager = Manager(parts, clock=clock, log=log)
-    problems.append(lambda: manager.problems)
+    client = Client(transport, retrying=_retrying)  # not fenced: every replica answers the API server
+    keeper = _keeper(settings, client, clock, log)
+    servers = _probed(settings, registry, lambda: sum((each() for each in problems), ()), log)
+    servers += _reviewing(settings, client, keeper, log)
+    chores = {"certificate": keeper.step} if keeper else {}
+    manager = Manager(
+        Parts(app.reflectors, [(app.loop, settings.workers)], elector, servers, chores), clock=clock, log=log
+    )
+    problems += [lambda: manager.problems, *([lambda: keeper.problems] if keeper else [])]
     manager.stop_on_signals()
     log.info("started", server=connection.host, namespace=settings.namespace or "all")
     return manager.run()
@@ -98,23 +105,36 @@ def own_namespace() -> str:
         return "default"
 
 
-def _servers(
-    settings: Settings, registry: CollectorRegistry, client: Client, problems: Callable[[], tuple[str, ...]], log: Any
+def _keeper(settings: Settings, client: Client, clock: Clock, log: Any) -> Keeper | None:
+    """Of the webhook's certificate, where none is given as files."""
+    if not settings.webhook_port or settings.certificate:
+        return None
+    # No two living processes share both, and the next process of a Pod takes the place of the one before.
+    owner = f"{socket.gethostname()}:{settings.webhook_port}"
+    terms = Terms(owner, ((authority.MUTATING, webhooks.NAME), (authority.VALIDATING, webhooks.NAME)))
+    return Keeper(client, terms, clock=clock, random=random.random, log=log)
+
+
+def _probed(
+    settings: Settings, registry: CollectorRegistry, problems: Callable[[], tuple[str, ...]], log: Any
 ) -> list[serving.HttpServer]:
-    servers = []
-    if settings.metrics_port:
-        routes = {
-            ("GET", "/metrics"): serving.metrics(registry),
-            ("GET", "/healthz"): serving.health(lambda: ()),
-            ("GET", "/readyz"): serving.health(problems),
-        }
-        servers.append(serving.HttpServer((settings.bind_address, settings.metrics_port), routes, log=log))
-    if settings.webhook_port:
-        certificate = serving.Certificate(Path(settings.certificate), Path(settings.private_key))
-        reviews = {
-            ("POST", webhook.MUTATE): serving.webhook(webhook.reviewer(client, mutating=True)),
-            ("POST", webhook.VALIDATE): serving.webhook(webhook.reviewer(client, mutating=False)),
-        }
-        address = (settings.bind_address, settings.webhook_port)
-        servers.append(serving.HttpServer(address, reviews, certificate=certificate, log=log))
-    return servers
+    if not settings.metrics_port:
+        return []
+    routes = {
+        ("GET", "/metrics"): serving.metrics(registry),
+        ("GET", "/healthz"): serving.health(lambda: ()),
+        ("GET", "/readyz"): serving.health(problems),
+    }
+    return [serving.HttpServer((settings.bind_address, settings.metrics_port), routes, log=log)]
+
+
+def _reviewing(settings: Settings, client: Client, keeper: Keeper | None, log: Any) -> list[serving.HttpServer]:
+    if not settings.webhook_port:
+        return []
+    certificate = keeper or serving.Certificate(Path(settings.certificate), Path(settings.private_key))
+    reviews = {
+        ("POST", webhooks.PATHS["Mutating"]): serving.webhook(webhook.reviewer(client, mutating=True)),
+        ("POST", webhooks.PATHS["Validating"]): serving.webhook(webhook.reviewer(client, mutating=False)),
+    }
+    address = (settings.bind_address, settings.webhook_port)
+    return [serving.HttpServer(address, reviews, certificate=certificate, log=log)]

@@ -1,6 +1,8 @@
 """What an operator of the controller may choose, with defaults that suit a cluster of some hundred flows at once."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class LeaderElection(BaseModel):
@@ -33,6 +35,14 @@ class Settings(BaseModel):
     bind_address: str = Field("0.0.0.0", description="Address of the metrics and health ports.")
     metrics_port: int = Field(8080, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz; 0: none.")
     webhook_port: int = Field(0, ge=0, le=65535, description="Port of the admission webhook; 0: none.")
-    certificate: str = Field("", description="File with the webhook's certificate, read again when it changes.")
+    certificate: str = Field(
+        "", description="File with the webhook's certificate, read again when it changes; self-made when empty."
+    )
     private_key: str = Field("", description="File with the webhook's private key.")
     leader_election: LeaderElection = Field(default_factory=LeaderElection)
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if bool(self.certificate) != bool(self.private_key):
+            raise ValueError("a certificate and its private key are given together, or neither")
+        return self

@@ -12,9 +12,6 @@ import msgspec
 from zenflow.api import admission, names
 from zenflow.runtime.client import Client, Resource
 
-MUTATE = "/mutate"
-VALIDATE = "/validate"
-
 ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False)
 
 

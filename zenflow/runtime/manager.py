@@ -6,7 +6,7 @@ on holding its Lease is worse than none.
 """
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,12 +33,16 @@ Task = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a controller process is made of. `loops` are given with their number of workers."""
+    """What a controller process is made of. `loops` are given with their number of workers.
+
+    `chores` are steps that every replica does, leader or not, by name; each returns the seconds until its next.
+    """
 
     reflectors: Sequence[Reflector[Any]]
     loops: Sequence[tuple[Loop, int]]
     elector: LeaderElector | None = None
     servers: Sequence[HttpServer] = field(default=())
+    chores: Mapping[str, Callable[[], float]] = field(default_factory=dict)
 
 
 class Manager:
@@ -60,6 +64,8 @@ class Manager:
         parts = self._parts
         for number, server in enumerate(parts.servers):
             self._start(f"server-{number}", server.serve)
+        for name, chore in parts.chores.items():
+            self._start(name, partial(self._drive, chore))
         for reflector in parts.reflectors:
             self._start(f"reflector-{reflector.informer.resource.plural}", partial(self._drive, reflector.step))
         reason = self._bring_up()

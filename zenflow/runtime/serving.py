@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingTCPServer
-from typing import Any
+from typing import Any, Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -65,6 +65,14 @@ def webhook(review: Callable[[bytes], bytes]) -> Route:
     return answer
 
 
+class Credentials(Protocol):
+    """What a server shows of itself."""
+
+    def context(self) -> ssl.SSLContext:
+        """For the next handshake. Raises OSError where there is nothing to show; the connection ends."""
+        ...
+
+
 class Certificate:
     """A certificate and its key on disk, read again when a file changes: cert-manager and the kubelet replace them."""
 
@@ -108,7 +116,7 @@ class HttpServer(ThreadingTCPServer):
     request_queue_size = 128
 
     def __init__(
-        self, address: tuple[str, int], routes: Routes, *, certificate: Certificate | None = None, log: Any
+        self, address: tuple[str, int], routes: Routes, *, certificate: Credentials | None = None, log: Any
     ) -> None:
         self.routes = routes
         self.log = log

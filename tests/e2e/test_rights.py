@@ -1,0 +1,19 @@
+"""Who may approve, and what nobody may forge: by the policies on a real API server, built in on the embedded one."""
+
+import pytest
+
+from tests.e2e.people import People, people_of
+from tests.e2e.rights import CASES, Case, flow_name
+from tests.e2e.target import Target
+
+
+@pytest.fixture(scope="session")
+def people(target: Target, request: pytest.FixtureRequest) -> People:
+    own = {"control_plane": "control_plane", "node": "node_tier"}.get(target.name)
+    return people_of(target, request.getfixturevalue(own) if own else None)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_rights(people: People, case: Case) -> None:
+    """As the case says."""
+    case(people, flow_name(case))

@@ -1,0 +1,55 @@
+"""The webhook configurations as data: admission by the controller, for servers without MutatingAdmissionPolicy.
+
+They ask for what `policies` checks by itself, and for cycles, which no policy can find. Rendered by `zenflow crd
+--webhooks`. Without caBundle: each replica of the controller puts its own authority there (`runtime.authority`).
+"""
+
+from typing import Any
+
+from zenflow.api import names
+from zenflow.api.policies import MATCHED
+
+NAME = f"{names.PLURAL}.{names.GROUP}"
+"""Of both configurations: what RBAC lets the controller update."""
+PATHS = {"Mutating": "/mutate", "Validating": "/validate"}
+# Within the API server's own patience for a request, and short enough for a person who waits.
+_TIMEOUT_SECONDS = 10
+# Labels, finalizers and owners change without us: nothing of a running flow waits for the webhook.
+_NEWS = (
+    "oldObject == null || object.spec != oldObject.spec"
+    " || has(object.metadata.annotations) != has(oldObject.metadata.annotations)"
+    " || (has(object.metadata.annotations) && object.metadata.annotations != oldObject.metadata.annotations)"
+)
+
+
+def build(*, service: str = "", namespace: str = "", url: str = "") -> tuple[dict[str, Any], ...]:
+    """The mutating and the validating configuration, calling a Service of the cluster or a base URL."""
+    return tuple(_configuration(sort, _client(path, service, namespace, url)) for sort, path in PATHS.items())
+
+
+def _client(path: str, service: str, namespace: str, url: str) -> dict[str, Any]:
+    if url:
+        return {"url": url.rstrip("/") + path}
+    return {"service": {"name": service, "namespace": namespace, "path": path}}
+
+
+def _configuration(sort: str, client: dict[str, Any]) -> dict[str, Any]:
+    mutating = {"reinvocationPolicy": "Never"} if sort == "Mutating" else {}
+    webhook = {
+        "name": NAME,
+        "clientConfig": client,
+        # Not jobflows/status: the controller's own writes never come here.
+        "rules": MATCHED["resourceRules"],
+        "matchConditions": [{"name": "news", "expression": _NEWS}],
+        "failurePolicy": "Fail",
+        "sideEffects": "None",
+        "timeoutSeconds": _TIMEOUT_SECONDS,
+        "admissionReviewVersions": ["v1"],
+        **mutating,
+    }
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": f"{sort}WebhookConfiguration",
+        "metadata": {"name": NAME},
+        "webhooks": [webhook],
+    }
