@@ -2,7 +2,8 @@
 
 I1, I2 at most one Job per (flow, step, attempt) ever exists · I3 attempts never overlap · I4 at creation every
 dependency is satisfied in the server's truth · I5 final phases and results never change · I7 attempts are contiguous
-from 1, at most limit + 1 · I8 nothing starts after the end · I15 status writes are bounded.
+from 1, at most limit + 1 · I8 nothing starts after the end · I12 what waits for an approval starts only after one
+that admission has stamped · I15 status writes are bounded.
 """
 
 import json
@@ -120,10 +121,20 @@ class Historian:
         spec = next(one for one in flow["spec"]["steps"] if one["name"] == name)
         if spec.get("when", "").lower() in ("never", "false"):
             return True
+        if spec.get("type") == "Manual":
+            return _is_approved(flow, name)
         jobs = [self._jobs[uid] for uids in self._attempts[flow["metadata"]["uid"]][name].values() for uid in uids]
         if any(_has(job, "Complete") for job in jobs):
             return True
         return bool(spec.get("continueOnFailure")) and bool(jobs) and all(_has(job, "Failed") for job in jobs)
+
+
+def _is_approved(flow: Object, name: str) -> bool:
+    """By somebody, as admission says; or rejected, where the step may fail."""
+    annotations = flow["metadata"].get("annotations", {})
+    spec = next(one for one in flow["spec"]["steps"] if one["name"] == name)
+    counts = ("true", "false") if spec.get("continueOnFailure") else ("true",)
+    return annotations.get(names.APPROVED_PREFIX + name) in counts and names.APPROVED_BY_PREFIX + name in annotations
 
 
 def _phase(flow: Object) -> str:

@@ -93,7 +93,7 @@ class Simulation:
         self._cluster = LocalCluster(
             lambda api: executor, clock=self.clock, random=self._rng.random, admission=admission
         )
-        api = self._cluster.api
+        self._api = api = self._cluster.api
         self._user = Client(api.as_user("user"))
         self._user.create(CRDS, json.dumps(crd.build()).encode())
         self.history = Historian(api)
@@ -116,19 +116,47 @@ class Simulation:
         AssertionError where the flows still stand after so many rounds, or wait for a timer that nobody has set.
         """
         for _ in range(rounds):
-            actors: list[Callable[[], bool]] = [self._cluster.step, self.replica.step]
-            self._rng.shuffle(actors)
-            did_something = [actor() for actor in actors]  # each of them gets its turn
-            self.history.observe()
-            if any(did_something):
+            if self._round():
                 continue
             if self.history.all_ended():
                 return self.history.end_state()
             self._pass_time()
         raise AssertionError(f"flows still stand after {rounds} rounds: {self.history.end_state()}")
 
-    def _pass_time(self) -> None:
+    def settle(self, seconds: float = 60.0) -> None:
+        """Drive all actors for so long, whether or not flows end."""
+        end = self.clock.monotonic() + seconds
+        while True:
+            if self._round():
+                continue
+            now = self.clock.monotonic()
+            if now >= end:
+                return
+            due = self._next_due()
+            self.clock.advance(end - now if due is None else min(max(due - now, 0.001), end - now))
+
+    def as_user(self, name: str) -> Client:
+        """The API as somebody else."""
+        return Client(self._api.as_user(name))
+
+    def flow(self, name: str) -> dict[str, Any]:
+        """The flow as the API server holds it."""
+        found: dict[str, Any] = json.loads(self._user.get(JOBFLOWS, name, "default"))
+        return found
+
+    def _round(self) -> bool:
+        """Give each actor its turn, in an order of the seed. False: none had anything to do."""
+        actors: list[Callable[[], bool]] = [self._cluster.step, self.replica.step]
+        self._rng.shuffle(actors)
+        did_something = [actor() for actor in actors]
+        self.history.observe()
+        return any(did_something)
+
+    def _next_due(self) -> float | None:
         times = (self._cluster.next_due(), self.replica.next_due())
-        due = min((time for time in times if time is not None), default=None)
+        return min((time for time in times if time is not None), default=None)
+
+    def _pass_time(self) -> None:
+        due = self._next_due()
         assert due is not None, f"nobody will ever do anything again: {self.history.end_state()}"
         self.clock.advance(max(due - self.clock.monotonic(), 0.001))

@@ -57,6 +57,7 @@ def test_the_person_who_answered_is_named(answer: str, text: str) -> None:
     assert (step.approved_by, step.message) == ("jane", text)
 
 
+@pytest.mark.proves("approval.unseen")
 @pytest.mark.parametrize("answer", ["true", "false"])
 @pytest.mark.parametrize("is_early", [False, True], ids=["asked", "early"])
 def test_an_answer_that_admission_has_not_stamped_counts_for_nothing(answer: str, is_early: bool) -> None:

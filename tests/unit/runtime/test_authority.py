@@ -176,6 +176,7 @@ def test_a_new_name_gets_a_new_certificate(cluster: Cluster) -> None:
     replica.is_trusted(cluster.bundles(), "w.org")
 
 
+@pytest.mark.proves("approval.webhook-renewal")
 def test_at_every_moment_an_api_server_that_lags_behind_trusts_what_is_shown(cluster: Cluster) -> None:
     """Through nine renewals, and though it learns of a bundle a minute late."""
     cluster.install()
