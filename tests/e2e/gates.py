@@ -123,7 +123,7 @@ def check_rejected(target: Target, people: People, name: str) -> None:
     rejected = outcome.step("gate")
     assert (rejected["phase"], rejected["reason"], rejected["approvedBy"]) == ("Failed", "Rejected", "alice")
     assert outcome.phases()["after"] == "Skipped"
-    assert any("Rejected by alice" in message for message in events(target, name, "StepFailed"))
+    assert any("Rejected by alice" in message for message in events(target, name, "Rejected"))
 
 
 def check_early(target: Target, people: People, name: str) -> None:
@@ -172,7 +172,12 @@ GATES = (
             "approval.approver-shown",
         ),
     ),
-    Gate("rejected", lambda name: flow(name, gate(), step("after", "gate")), check_rejected, ("approval.rejection",)),
+    Gate(
+        "rejected",
+        lambda name: flow(name, gate(), step("after", "gate")),
+        check_rejected,
+        ("approval.rejection", "approval.events"),
+    ),
     Gate(
         "early",
         lambda name: flow(name, step("first"), gate("gate", "first"), step("after", "gate")),

@@ -117,6 +117,7 @@ def test_an_approval_that_no_admission_has_seen_does_not_count(target: Target, p
     gates.wait_for(target, "unseen", "gate", "PendingApproval")
     assert gates.step_of(target, "unseen", "gate")["reason"] == "UnstampedApproval"
     assert "no admission saw who gave it" in target.flow("unseen")["status"]["message"]
+    assert gates.events(target, "unseen", "UnstampedApproval")
     people["bob"].run("label", "jobflow", "unseen", "team=data")
     people["bob"].run("annotate", "jobflow", "unseen", "approved-by.workflow.zen.io/gate=alice")
     assert "approved-by.workflow.zen.io/gate" not in people.annotations("unseen")

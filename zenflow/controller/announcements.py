@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zenflow.api.types import FlowPhase, JobFlowStatus, StepPhase, StepStatus
+from zenflow.dag.steps import APPROVED, REJECTED, UNSTAMPED
 
 NORMAL: Literal["Normal"] = "Normal"
 WARNING: Literal["Warning"] = "Warning"
@@ -35,12 +36,12 @@ def _about_step(before: StepStatus | None, after: StepStatus) -> Iterator[Announ
         return
     was = before.phase if before else StepPhase.PENDING
     text = f"Step {after.name}: {after.message or after.reason or after.phase}"
-    if after.phase is not was and after.phase is StepPhase.FAILED:
+    if after.reason in (APPROVED, REJECTED) and after.phase is not was:
+        yield Announcement(NORMAL if after.reason == APPROVED else WARNING, after.reason, text)
+    elif after.phase is not was and after.phase is StepPhase.FAILED:
         yield Announcement(WARNING, "StepFailed", text)
-    elif after.phase is not was and after.phase is StepPhase.PENDING_APPROVAL:
-        yield Announcement(NORMAL, "ApprovalRequired", text)
-    elif after.reason in ("Approved", "Rejected") and after.phase is not was:
-        yield Announcement(NORMAL, after.reason, text)
+    elif after.phase is StepPhase.PENDING_APPROVAL:
+        yield from _about_question(before, after, text)
     elif after.next_retry_time and after.reason == "Backoff" and (before is None or before.reason != "Backoff"):
         yield Announcement(WARNING, "StepRetry", text)
     elif _is_held(after) and after.reason and (before is None or before.reason != after.reason):
@@ -50,6 +51,16 @@ def _about_step(before: StepStatus | None, after: StepStatus) -> Iterator[Announ
 def _is_held(step: StepStatus) -> bool:
     """Whether something is in its way; that the flow is suspended is said of the flow, once."""
     return step.phase in (StepPhase.PENDING, StepPhase.RUNNING) and step.reason not in ("Backoff", "Suspended")
+
+
+def _about_question(before: StepStatus | None, after: StepStatus, text: str) -> Iterator[Announcement]:
+    """That an answer is asked for, and that the one which is there does not count."""
+    if before is not None and (before.phase, before.reason) == (after.phase, after.reason):
+        return
+    if after.reason == UNSTAMPED:
+        yield Announcement(WARNING, UNSTAMPED, f"{text} (the answer that is there has no stamp and does not count)")
+    else:
+        yield Announcement(NORMAL, "ApprovalRequired", text)
 
 
 def _about_flow(before: JobFlowStatus, after: JobFlowStatus) -> Iterator[Announcement]:

@@ -74,6 +74,22 @@ def test_who_may_not_approve_is_told_which_right_it_takes() -> None:
     )
 
 
+def test_taking_an_answer_back_takes_the_right() -> None:
+    """Else a rejection could be undone by those who may not approve."""
+    rejected = annotated({STORED: "false", STAMP: "bob"})
+    assert not review(annotated({"x": "y"}), rejected, may_approve=False)["allowed"]
+    assert review(annotated({"x": "y"}), rejected)["allowed"]
+
+
+def test_an_unstamped_answer_that_is_said_anew_takes_the_right_and_gets_the_stamp() -> None:
+    """The policies may have stamped it a moment before the webhook sees it."""
+    unseen = annotated({STORED: "true"})
+    for anew in ({STORED: "true", GUIDE: "true"}, {STORED: "true", STAMP: "alice"}):
+        assert not review(annotated(anew), unseen, may_approve=False)["allowed"]
+        assert review(annotated(anew), unseen)["allowed"]
+    assert review(annotated({STORED: "true", STAMP: "alice"}), unseen, mutating=False)["allowed"]
+
+
 def test_the_right_is_not_asked_for_where_nothing_is_approved() -> None:
     """Asking costs a request to the API server."""
     approved = annotated({STORED: "true", STAMP: "bob"})

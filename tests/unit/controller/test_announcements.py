@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from zenflow.api.types import Condition, ConditionStatus, FlowPhase, JobFlowStatus, StepPhase, StepStatus
 from zenflow.controller.announcements import announce
 
@@ -45,6 +47,25 @@ def test_an_approval_that_is_asked_for_is_announced() -> None:
     asking = StepStatus(name="gate", phase=StepPhase.PENDING_APPROVAL, message="check the backup")
     [event] = announce(status(FlowPhase.RUNNING), status(FlowPhase.PAUSED, asking))
     assert (event.reason, event.message) == ("ApprovalRequired", "Step gate: check the backup")
+
+
+@pytest.mark.parametrize(
+    ("phase", "reason", "kind"),
+    [
+        (StepPhase.SUCCEEDED, "Approved", "Normal"),
+        (StepPhase.FAILED, "Rejected", "Warning"),
+        (StepPhase.PENDING_APPROVAL, "UnstampedApproval", "Warning"),
+    ],
+)
+def test_each_answer_is_announced_once(phase: StepPhase, reason: str, kind: str) -> None:
+    """Also the one that does not count."""
+    asking = StepStatus(name="gate", phase=StepPhase.PENDING_APPROVAL, reason="ApprovalRequired", message="?")
+    before = status(FlowPhase.PAUSED, asking)
+    after = status(FlowPhase.PAUSED, StepStatus(name="gate", phase=phase, reason=reason, message="so be it"))
+    [event] = announce(before, after)
+    assert (event.type, event.reason) == (kind, reason)
+    assert event.message.startswith("Step gate: so be it")
+    assert announce(after, after) == ()
 
 
 def test_each_wait_before_a_retry_is_announced_once() -> None:
