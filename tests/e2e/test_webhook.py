@@ -3,8 +3,10 @@
 The webhook makes its certificate itself: nothing but a port is configured.
 """
 
+import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from zenflow.cli import crd
 
 pytestmark = pytest.mark.audited
 WEBHOOK, BOTH = "webhook", "both"
+SORTS = ("mutating", "validating")
 NAME = "jobflows.workflow.zen.io"
 CYCLE = flow("cycle-of-two", step("a", "b"), step("b", "a"))
 
@@ -36,25 +39,29 @@ def way(
 ) -> Iterator[str]:
     """How admission comes to the API server while the tests run; afterwards it is by the policies again."""
     (port,) = free_ports(1)
-    flags = (f"--webhook-port={port}", "--bind-address=127.0.0.1", "--metrics-port=0")
-    kubeconfig = control_plane.kubeconfig("zenflow")
-    log = tmp_path_factory.mktemp("webhook") / "controller.log"
-    replica = Program((*ZENFLOW, "controller", f"--kubeconfig={kubeconfig}", *flags), log)
+    asked = replica(control_plane, port, tmp_path_factory.mktemp("webhook") / "controller.log")
     try:
         if request.param == WEBHOOK:
             remove_policies(target)
             approve_unseen(target)
-        replica.start()
+        asked.start()
         manifests = crd.webhooks_text(service="", url=f"https://127.0.0.1:{port}")
         target.kubectl.run("apply", "--filename=-", stdin=manifests)
-        eventually(lambda: is_in_force(target), within=60, what="the webhook is in force", else_show=replica.output)
+        eventually(lambda: is_in_force(target), within=60, what="the webhook is in force", else_show=asked.output)
         yield request.param
-        assert replica.stop() == 0
+        assert asked.stop() == 0
     finally:
-        replica.end()
-        for sort in ("mutating", "validating"):
+        asked.end()
+        for sort in SORTS:
             target.kubectl.run("delete", f"{sort}webhookconfiguration", NAME, "--ignore-not-found")
         target.install_policies()
+
+
+def replica(control_plane: ControlPlane, port: int, log: Path) -> Program:
+    """A controller that waits for the Lease and answers the API server meanwhile."""
+    flags = (f"--webhook-port={port}", "--bind-address=127.0.0.1", "--metrics-port=0")
+    kubeconfig = control_plane.kubeconfig("zenflow")
+    return Program((*ZENFLOW, "controller", f"--kubeconfig={kubeconfig}", *flags), log)
 
 
 def remove_policies(target: Target) -> None:
@@ -131,7 +138,7 @@ def test_an_approval_that_no_admission_has_seen_does_not_count(target: Target, p
 @pytest.mark.proves("approval.webhook-certificates")
 def test_the_certificate_needs_no_secret(target: Target, control_plane: ControlPlane, way: str) -> None:
     """The authority stands in both configurations; the controller has asked for no Secret, ever."""
-    for sort in ("mutating", "validating"):
+    for sort in SORTS:
         found = target.kubectl.get(f"{sort}webhookconfiguration", NAME)
         assert found["webhooks"][0]["clientConfig"]["caBundle"]
     calls = control_plane.audit.calls("zenflow")
@@ -139,12 +146,38 @@ def test_the_certificate_needs_no_secret(target: Target, control_plane: ControlP
     assert {call.verb for call in calls if "webhookconfigurations" in call.resource} == {"get", "update"}
 
 
+@pytest.mark.proves("approval.webhook-certificates")
+def test_replicas_vouch_for_themselves_side_by_side(
+    target: Target, control_plane: ControlPlane, way: str, tmp_path: Path
+) -> None:
+    """Another one adds its authority to both configurations, and the first stays trusted."""
+    other = replica(control_plane, free_ports(1)[0], tmp_path / "other.log")
+    before = {sort: authorities(target, sort) for sort in SORTS}
+    other.start()
+    try:
+        for sort in SORTS:
+            eventually(
+                lambda sort=sort: authorities(target, sort) == before[sort] + 1,
+                within=60,
+                what=f"two authorities in the {sort} configuration",
+                else_show=other.output,
+            )
+        assert is_in_force(target)
+    finally:
+        assert other.stop() == 0
+
+
+def authorities(target: Target, sort: str) -> int:
+    client = target.kubectl.get(f"{sort}webhookconfiguration", NAME)["webhooks"][0]["clientConfig"]
+    return base64.b64decode(client["caBundle"]).count(b"BEGIN CERTIFICATE")
+
+
 @pytest.mark.proves("approval.webhook-spares-controller")
 def test_a_webhook_that_is_away_stops_people_and_no_flow(target: Target, way: str) -> None:
     """It fails closed for those who write flows; the controller's own writes, and the end of flows, never ask it."""
     target.submit(flow(f"{way}-under-way", step("a"), step("b", "a")))
     elsewhere = crd.webhooks_text(service="", url="https://127.0.0.1:1")
-    before = {sort: target.kubectl.get(f"{sort}webhookconfiguration", NAME) for sort in ("mutating", "validating")}
+    before = {sort: target.kubectl.get(f"{sort}webhookconfiguration", NAME) for sort in SORTS}
     try:
         target.kubectl.run("apply", "--filename=-", stdin=elsewhere)
         eventually(lambda: not target.takes(flow("refused", step("a"))), within=30, what="the webhook is away")
