@@ -19,6 +19,7 @@ GUIDE, STORED, STAMP = (
     "approved.workflow.zen.io/gate",
     "approved-by.workflow.zen.io/gate",
 )
+OURS = {"made-by": "rights"}
 GATE = {"name": "gate", "type": "Manual"}
 APPROVED = {STORED: "true", STAMP: "alice"}
 
@@ -42,9 +43,16 @@ def flow_name(case: Case) -> str:
     return case.__name__.replace("_", "-")[:50].strip("-")
 
 
-def gated(name: str, **annotations: str) -> dict[str, Any]:
-    made = flow(name, GATE, step("after", "gate"), suspend=True)
-    return {**made, "metadata": {**made["metadata"], **({"annotations": annotations} if annotations else {})}}
+def gated(name: str, *, gate: str = "gate", **annotations: str) -> dict[str, Any]:
+    made = flow(name, {**GATE, "name": gate}, step("after", gate), suspend=True)
+    more = {"annotations": annotations} if annotations else {}
+    return {**made, "metadata": {**made["metadata"], "labels": OURS, **more}}
+
+
+def clean_up(people: People) -> None:
+    """Suspended flows never end: other tests wait for the end of all that are there."""
+    (label,) = OURS.items()
+    people.admin.run("delete", "jobflows", f"--selector={'='.join(label)}")
 
 
 def create(people: People, name: str) -> None:
@@ -260,7 +268,7 @@ def an_answer_that_nobody_would_read_is_refused(people: People, name: str) -> No
 @case("approval.guide-command")
 def a_step_of_the_longest_name_can_be_approved(people: People, name: str) -> None:
     longest = "g" * 63
-    people.admin.create(flow(name, {**GATE, "name": longest}, suspend=True))
+    people.admin.create(gated(name, gate=longest))
     people["alice"].run(*annotate(name, f"workflow.zen.io/approved/{longest}=true"))
     assert people.annotations(name)[f"approved-by.workflow.zen.io/{longest}"] == "alice"
 

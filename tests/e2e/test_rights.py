@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.people import People, people_of
-from tests.e2e.rights import CASES, Case, flow_name
+from tests.e2e.rights import CASES, Case, clean_up, flow_name
 from tests.e2e.target import Target
 
 
@@ -16,4 +16,7 @@ def people(target: Target, request: pytest.FixtureRequest) -> People:
 @pytest.mark.parametrize("case", CASES)
 def test_rights(people: People, case: Case) -> None:
     """As the case says."""
-    case(people, flow_name(case))
+    try:
+        case(people, flow_name(case))
+    finally:
+        clean_up(people)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cluster.control_plane import ControlPlane
 from tests.e2e.people import people_of
-from tests.e2e.rights import STAMP, STORED, gated
+from tests.e2e.rights import STAMP, STORED, clean_up, gated
 from tests.e2e.target import Target, guided
 from tests.support.kubectl import KubectlFailed
 from tests.support.waiting import eventually
@@ -36,3 +36,4 @@ def test_where_nothing_stamps_no_answer_is_stored(
             people["alice"].run("annotate", "jobflow", "half", *pairs)
     people.refuses("bob", "half", "annotate", "jobflow", "half", f"{STORED}=true", f"{STAMP}=bob")
     assert people.annotations("half") == {}
+    clean_up(people)

@@ -16,7 +16,7 @@ from tests.e2e import gates
 from tests.e2e.flows import flow, step
 from tests.e2e.gates import GATES, Gate, gate
 from tests.e2e.people import People, people_of
-from tests.e2e.rights import CASES, STORED, Case, flow_name
+from tests.e2e.rights import CASES, STORED, Case, clean_up, flow_name
 from tests.e2e.target import POLICIES, ZENFLOW, Target, guided
 from tests.support.kubectl import KubectlFailed
 from tests.support.program import Program
@@ -99,7 +99,10 @@ def submitted(people: People, target: Target, way: str) -> Target:
 @pytest.mark.proves("approval.webhook")
 def test_rights(people: People, way: str, case: Case) -> None:
     """As by the policies alone."""
-    case(people, f"{way}-{flow_name(case)}")
+    try:
+        case(people, f"{way}-{flow_name(case)}")
+    finally:
+        clean_up(people)
 
 
 @pytest.mark.parametrize("each", GATES, ids=lambda each: each.id)

@@ -159,6 +159,8 @@ def controller_command(  # each is a flag  # noqa: PLR0913
     from zenflow.cli import controller
     from zenflow.controller.settings import LeaderElection, Settings
 
+    if bool(certificate) != bool(private_key):
+        raise typer.BadParameter("give both or none", param_hint="--certificate and --private-key")
     settings = Settings(
         namespace=namespace,
         workers=workers,
@@ -220,6 +222,8 @@ def crd_command(
 
     if policies and webhooks:
         raise typer.BadParameter("one of --policies and --webhooks at a time")
+    if service.count("/") != 1:
+        raise typer.BadParameter("a Service is NAMESPACE/NAME", param_hint="--service")
     if webhooks:
         typer.echo(crd.webhooks_text(service=service, url=url), nl=False)
     else:
