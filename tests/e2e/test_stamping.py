@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.control_plane import ControlPlane
+from tests.e2e import policies
 from tests.e2e.people import people_of
+from tests.e2e.policies import guided, takes
 from tests.e2e.rights import STAMP, STORED, clean_up, gated
-from tests.e2e.target import Target, guided
+from tests.e2e.target import Target
 from tests.support.kubectl import KubectlFailed
 from tests.support.waiting import eventually
 
@@ -19,9 +21,9 @@ def without_stamping(target: Target) -> Iterator[None]:
     """The policies that check are there, the one that stamps is not, nor any webhook."""
     binding = ("mutatingadmissionpolicybinding", "approvals.workflow.zen.io")
     target.kubectl.run("delete", *binding)
-    eventually(lambda: not target.takes(guided("gate")), within=60, what="nobody stamps")
+    eventually(lambda: not takes(target.kubectl, guided("gate")), within=60, what="nobody stamps")
     yield
-    target.install_policies()
+    policies.install(target.kubectl)
 
 
 @pytest.mark.proves("approval.stamp-unforgeable", "approval.unseen")

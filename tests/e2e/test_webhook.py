@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from tests.cluster.control_plane import ControlPlane, free_ports
-from tests.e2e import gates
+from tests.e2e import gates, policies
 from tests.e2e.flows import flow, step
 from tests.e2e.gates import GATES, Gate, gate
 from tests.e2e.people import People, people_of
+from tests.e2e.policies import guided, takes
 from tests.e2e.rights import CASES, STORED, Case, clean_up, flow_name
-from tests.e2e.target import POLICIES, ZENFLOW, Target, guided
+from tests.e2e.target import ZENFLOW, Target
 from tests.support.kubectl import KubectlFailed
 from tests.support.program import Program
 from tests.support.waiting import eventually
@@ -54,7 +55,7 @@ def way(
         asked.end()
         for sort in SORTS:
             target.kubectl.run("delete", f"{sort}webhookconfiguration", NAME, "--ignore-not-found")
-        target.install_policies()
+        policies.install(target.kubectl)
 
 
 def replica(control_plane: ControlPlane, port: int, log: Path) -> Program:
@@ -65,8 +66,12 @@ def replica(control_plane: ControlPlane, port: int, log: Path) -> Program:
 
 
 def remove_policies(target: Target) -> None:
-    target.kubectl.run("delete", f"--filename={POLICIES}")
-    eventually(lambda: not target.takes(guided("gate")) and target.takes(unknown()), within=60, what="no policies")
+    target.kubectl.run("delete", f"--filename={policies.MANIFEST}")
+    eventually(
+        lambda: not takes(target.kubectl, guided("gate")) and takes(target.kubectl, unknown()),
+        within=60,
+        what="no policies",
+    )
 
 
 def unknown() -> dict[str, Any]:
@@ -75,7 +80,11 @@ def unknown() -> dict[str, Any]:
 
 
 def is_in_force(target: Target) -> bool:
-    return target.takes(guided("gate")) and not target.takes(guided("other")) and not target.takes(CYCLE)
+    return (
+        takes(target.kubectl, guided("gate"))
+        and not takes(target.kubectl, guided("other"))
+        and not takes(target.kubectl, CYCLE)
+    )
 
 
 def approve_unseen(target: Target) -> None:
@@ -183,7 +192,7 @@ def test_a_webhook_that_is_away_stops_people_and_no_flow(target: Target, way: st
     before = {sort: target.kubectl.get(f"{sort}webhookconfiguration", NAME) for sort in SORTS}
     try:
         target.kubectl.run("apply", "--filename=-", stdin=elsewhere)
-        eventually(lambda: not target.takes(flow("refused", step("a"))), within=30, what="the webhook is away")
+        eventually(lambda: not takes(target.kubectl, flow("refused", step("a"))), within=30, what="the webhook is away")
         assert target.finish(f"{way}-under-way").phase == "Succeeded"
         target.kubectl.run("label", "jobflow", f"{way}-under-way", "still=possible")
         target.kubectl.run("delete", "jobflow", f"{way}-under-way", "--cascade=foreground")
