@@ -277,7 +277,8 @@ def test_a_refused_job_is_tried_again_with_waits_of_a_minute_at_most() -> None:
     message = 'jobs.batch "x" is forbidden: exceeded quota: few'
     story = Story(step("a"), admission=refuse_jobs(100, 403, message), looks=[90])
     waiting = story.step("a", when=90)
-    assert (waiting["phase"], waiting["reason"], waiting["message"]) == ("Pending", "QuotaExceeded", message)
+    assert (waiting["phase"], waiting["reason"]) == ("Pending", "QuotaExceeded")
+    assert waiting["message"].startswith(message)
     assert story.spans("a") == [Span(123, 125)]
     assert story.step("a").get("retryCount", 0) == 0
 
