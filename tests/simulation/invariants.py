@@ -53,7 +53,7 @@ class Historian:
         return all(uid in self._gone or phase(flow) in FINAL_FLOW for uid, flow in self._flows.items())
 
     def end_state(self) -> Object:
-        """What must not depend on faults: phases, and which Jobs were made, by flow that is still there."""
+        """What must not depend on faults: phases, and which Jobs were made, by flow, deleted ones included."""
         return {
             flow["metadata"]["name"]: {
                 "phase": phase(flow),
@@ -64,7 +64,6 @@ class Historian:
                 "jobs": sorted((step, number) for step, numbers in self._attempts[uid].items() for number in numbers),
             }
             for uid, flow in self._flows.items()
-            if uid not in self._gone
         }
 
     def flow(self, name: str) -> Object:
@@ -76,9 +75,9 @@ class Historian:
         attempts = self._attempts[self.flow(flow)["metadata"]["uid"]][step]
         return [self._jobs[uid] for _, uids in sorted(attempts.items()) for uid in uids]
 
-    def is_deleted(self, job: Object) -> bool:
-        """Whether it is gone."""
-        return job["metadata"]["uid"] in self._gone
+    def is_deleted(self, obj: Object) -> bool:
+        """Whether a flow or a Job is gone."""
+        return obj["metadata"]["uid"] in self._gone
 
     def _claim(self, holds: bool, promise: str) -> None:
         if not holds:

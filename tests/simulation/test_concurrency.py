@@ -106,7 +106,10 @@ by_name = pytest.mark.parametrize("crowd", CROWDS, ids=lambda crowd: crowd.name)
 
 
 def phases(simulation: Simulation) -> dict[str, str]:
-    return {name: state["phase"] for name, state in simulation.history.end_state().items()}
+    """Of the flows that are still there."""
+    history = simulation.history
+    states = {name: state["phase"] for name, state in history.end_state().items()}
+    return {name: phase for name, phase in states.items() if not history.is_deleted(history.flow(name))}
 
 
 def started(simulation: Simulation, name: str) -> float:
