@@ -4,11 +4,11 @@ A step says how long it runs and with which exit code each attempt ends. The com
 annotations (tests/cluster/kwok/stages.yaml) do it where none does.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-# The last code stands for all later attempts.
+# The last code stands for all later attempts. What is echoed last is what a failed step's status tells.
 SCRIPT = """\
 echo "step {name}, attempt $ATTEMPT"
 sleep {seconds}
@@ -21,10 +21,16 @@ ATTEMPT = {"name": "ATTEMPT", "valueFrom": {"fieldRef": {"fieldPath": "metadata.
 
 @dataclass(frozen=True)
 class Work:
-    """What the containers of a step do."""
+    """What the containers of a step do. Codes are those of attempt 1, 2, 3 and later ones.
+
+    `first` are init containers, `beside` more containers, both by name with their codes.
+    """
 
     seconds: float = 0
-    codes: Sequence[int] = (0,)  # of attempt 1, 2, 3 and later ones
+    codes: Sequence[int] = (0,)
+    container: str = "main"
+    first: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    beside: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 def step(name: str, *after: str, work: Work | None = None, job: dict[str, Any] | None = None, **fields: Any) -> Any:
@@ -37,25 +43,34 @@ def step(name: str, *after: str, work: Work | None = None, job: dict[str, Any] |
 
 def pod_template(name: str, work: Work) -> dict[str, Any]:
     marks = {"fake.zenflow.test/exit-codes": ",".join(map(str, work.codes))}
+    marks["fake.zenflow.test/message"] = f"step {name}, fake"
+    for each, codes in {**work.first, **work.beside}.items():
+        marks[f"fake.zenflow.test/exit-codes.{each}"] = ",".join(map(str, codes))
     if work.seconds:
         marks["fake.zenflow.test/duration"] = f"{work.seconds}s"
-    script = SCRIPT.format(name=name, seconds=work.seconds, codes=" ".join(map(str, work.codes)))
-    container = {
-        "name": "main",
+    containers = {work.container: work.codes, **work.beside}
+    # One second instead of thirty between the end that a deleted Pod is asked for and the one it gets.
+    # No token: nothing here talks to the API server, and each costs the node a volume.
+    spec: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": 1,
+        "automountServiceAccountToken": False,
+    }
+    spec["containers"] = [container(each, name, work.seconds, codes) for each, codes in containers.items()]
+    if work.first:
+        spec["initContainers"] = [container(each, name, 0, codes) for each, codes in work.first.items()]
+    return {"metadata": {"annotations": marks}, "spec": spec}
+
+
+def container(name: str, step: str, seconds: float, codes: Sequence[int]) -> dict[str, Any]:
+    script = SCRIPT.format(name=step, seconds=seconds, codes=" ".join(map(str, codes)))
+    return {
+        "name": name,
         "image": "busybox:latest",
         "imagePullPolicy": "IfNotPresent",
         "command": ["sh", "-c", script],
         "env": [ATTEMPT],
     }
-    # One second instead of thirty between the end that a deleted Pod is asked for and the one it gets.
-    # No token: nothing here talks to the API server, and each costs the node a volume.
-    spec = {
-        "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": 1,
-        "automountServiceAccountToken": False,
-        "containers": [container],
-    }
-    return {"metadata": {"annotations": marks}, "spec": spec}
 
 
 def flow(name: str, *steps: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -67,15 +82,30 @@ def flow(name: str, *steps: dict[str, Any], **spec: Any) -> dict[str, Any]:
     }
 
 
-def layers(name: str, *, depth: int, width: int) -> dict[str, Any]:
-    """`depth` layers of `width` steps; each step waits for two of the layer before, so that no column runs alone.
+def policy(**fields: Any) -> dict[str, Any]:
+    """A flow's `executionPolicy`, for `flow(…, **policy(…))`."""
+    return {"executionPolicy": fields}
 
-    Their Pods share the node's network: laying one for each of hundreds is most of what they cost.
-    """
+
+def retry(limit: int, kind: str = "Fixed", **backoff: Any) -> dict[str, Any]:
+    """A step's `retryPolicy`, for `step(…, **retry(…))`; waits of a second where nothing else is said."""
+    return {"retryPolicy": {"limit": limit, "backoff": {"type": kind, "duration": "1s", **backoff}}}
+
+
+def on_host_network(*flows: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    """The same flows; their Pods share the node's network: to lay one for each is most of what a Pod costs there."""
+    for made in flows:
+        for each in made["spec"]["steps"]:
+            if "template" in each:
+                each["template"]["spec"]["template"]["spec"]["hostNetwork"] = True
+    return flows
+
+
+def layers(name: str, *, depth: int, width: int) -> dict[str, Any]:
+    """`depth` layers of `width` steps; each step waits for two of the layer before, so that no column runs alone."""
     steps = []
     for layer in range(depth):
         for column in range(width):
             before = {f"s-{layer - 1}-{each % width}" for each in (column, column + 1)} if layer else set()
             steps.append(step(f"s-{layer}-{column}", *sorted(before)))
-            steps[-1]["template"]["spec"]["template"]["spec"]["hostNetwork"] = True
-    return flow(name, *steps)
+    return on_host_network(flow(name, *steps))[0]

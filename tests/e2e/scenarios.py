@@ -1,8 +1,10 @@
 """The main job, scenario by scenario: a flow, and what must have become of it. Written once, run on every cluster."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+
+import pytest
 
 from tests.e2e.flows import Work, flow, step
 from tests.e2e.outcome import Outcome
@@ -14,12 +16,20 @@ LATE = 30.0
 
 @dataclass(frozen=True)
 class Scenario:
+    """`proves` are the statements (tests/e2e/statements) that the check shows to hold."""
+
     flow: dict[str, Any]
     check: Callable[[Outcome], None]
+    proves: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         return str(self.flow["metadata"]["name"])
+
+
+def table(scenarios: Iterable[Scenario]) -> list[Any]:
+    """The scenarios as parameters of a test."""
+    return [pytest.param(each, id=each.name, marks=pytest.mark.proves(*each.proves)) for each in scenarios]
 
 
 def check_linear(outcome: Outcome) -> None:
@@ -40,6 +50,7 @@ def check_diamond(outcome: Outcome) -> None:
     assert outcome.phases() == {"top": "Succeeded", "left": "Failed", "right": "Succeeded", "bottom": "Skipped"}
     assert outcome.step("bottom")["reason"] in ("DependencyFailed", "FlowFailed")
     assert outcome.step("left")["exitCode"] == 7
+    assert len(outcome.jobs("left")) == 1
 
 
 def check_waits(*expected: float) -> Callable[[Outcome], None]:
@@ -81,14 +92,17 @@ def check_parallel_job(outcome: Outcome) -> None:
     assert job.succeeded == 3
 
 
-def flaky(name: str, kind: str, factor: float, expected: tuple[float, float]) -> Scenario:
+def flaky(kind: str, factor: float, expected: tuple[float, float]) -> Scenario:
+    name = kind.lower()
     backoff = {"type": kind, "duration": "2s", "factor": factor}
     retrying = step("flaky", work=Work(codes=(1, 1, 0)), retryPolicy={"limit": 3, "backoff": backoff})
-    return Scenario(flow(name, retrying), check_waits(*expected))
+    return Scenario(flow(f"retry-{name}", retrying), check_waits(*expected), (f"retries.{name}",))
 
 
 SCENARIOS = (
-    Scenario(flow("linear", step("one"), step("two", "one"), step("three", "two")), check_linear),
+    Scenario(
+        flow("linear", step("one"), step("two", "one"), step("three", "two")), check_linear, ("order.dependencies",)
+    ),
     Scenario(
         flow(
             "parallel",
@@ -96,6 +110,7 @@ SCENARIOS = (
             step("merge", "task-a", "task-b", "task-c"),
         ),
         check_parallel,
+        ("order.parallel",),
     ),
     Scenario(
         flow(
@@ -106,10 +121,11 @@ SCENARIOS = (
             step("bottom", "left", "right"),
         ),
         check_diamond,
+        ("order.dependencies", "order.running-jobs-end", "retries.none-without-policy"),
     ),
-    flaky("retry-exponential", "Exponential", 3, (2, 6)),
-    flaky("retry-linear", "Linear", 1, (2, 4)),
-    flaky("retry-fixed", "Fixed", 1, (2, 2)),
+    flaky("Exponential", 3, (2, 6)),
+    flaky("Linear", 1, (2, 4)),
+    flaky("Fixed", 1, (2, 2)),
     Scenario(
         flow(
             "retry-exhausted",
@@ -120,6 +136,7 @@ SCENARIOS = (
             ),
         ),
         check_exhausted,
+        ("retries.limit", "retries.each-is-a-job"),
     ),
     Scenario(
         flow(
@@ -128,6 +145,7 @@ SCENARIOS = (
             step("next", "optional"),
         ),
         check_continued,
+        ("order.continue-on-failure",),
     ),
     Scenario(
         flow(
@@ -137,6 +155,7 @@ SCENARIOS = (
             step("after-off", "off"),
         ),
         check_when,
+        ("order.when-runs", "order.when-skips"),
     ),
     Scenario(
         flow(
@@ -145,5 +164,6 @@ SCENARIOS = (
             step("last", "many"),
         ),
         check_parallel_job,
+        ("retries.outcome-by-conditions",),
     ),
 )

@@ -46,32 +46,49 @@ class Target:
     def submit(self, *flows: Mapping[str, Any]) -> None:
         self.kubectl.create(*flows)
 
-    def flow(self, name: str) -> dict[str, Any]:
-        return self.kubectl.get("jobflow", name)
+    def flow(self, name: str, namespace: str = "default") -> dict[str, Any]:
+        return self.kubectl.get("jobflow", name, f"--namespace={namespace}")
 
-    def finish(self, name: str, *, within: float = 300, uid: str = "") -> Outcome:
+    def finish(self, name: str, *, within: float = 300, uid: str = "", namespace: str = "default") -> Outcome:
         """Wait for the end of a flow. With `uid` only that object counts, not another of the same name."""
 
         def ended() -> dict[str, Any] | None:
             self.assert_controller_lives()
-            flow = self.flow(name)
+            flow = self.flow(name, namespace)
             is_it = uid in ("", flow["metadata"]["uid"])
             return flow if is_it and flow.get("status", {}).get("phase") in TERMINAL else None
 
         flow = eventually(
-            ended, within=within, what=f"{name} ends on {self.name}", every=0.5, else_show=lambda: self.story(name)
+            ended,
+            within=within,
+            what=f"{name} ends on {self.name}",
+            every=0.5,
+            else_show=lambda: self.story(name, namespace),
         )
         return Outcome(flow, self.recorder.record())
+
+    def wait_for_step(self, name: str, step: str, *phases: str, namespace: str = "default") -> dict[str, Any]:
+        """The flow once that step is in one of these phases."""
+
+        def reached() -> dict[str, Any] | None:
+            self.assert_controller_lives()
+            flow = self.flow(name, namespace)
+            steps = flow.get("status", {}).get("steps", ())
+            return flow if any(each["name"] == step and each["phase"] in phases for each in steps) else None
+
+        what = f"{name}/{step} is {' or '.join(phases)} on {self.name}"
+        return eventually(reached, within=120, what=what, every=0.2, else_show=lambda: self.story(name, namespace))
 
     def assert_controller_lives(self) -> None:
         status = self.controller.process.poll()
         assert status is None, f"the controller ended with {status}:\n{self.controller.output()[-3000:]}"
 
-    def story(self, name: str) -> str:
+    def story(self, name: str, namespace: str = "default") -> str:
         """What a person would look at when a flow hangs."""
+        where = f"--namespace={namespace}"
         parts = (
-            json.dumps(self.flow(name).get("status", {}), indent=1),
-            self.kubectl.run("get", "jobs,pods", f"--selector=jobflow={name}", "--output=wide"),
+            json.dumps(self.flow(name, namespace).get("status", {}), indent=1),
+            self.kubectl.run("get", "jobs,pods", f"--selector=jobflow={name}", "--output=wide", where),
             self.controller.output()[-3000:],
         )
         return "\n".join(parts)

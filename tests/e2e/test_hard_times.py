@@ -1,5 +1,7 @@
 """Size, haste and sudden death: the same promises hold."""
 
+import pytest
+
 from tests.e2e.flows import Work, flow, layers, step
 from tests.e2e.outcome import assert_always
 from tests.e2e.target import Target
@@ -19,6 +21,7 @@ def test_two_flows_of_200_steps_run_at_once(target: Target) -> None:
         assert_always(outcome)
 
 
+@pytest.mark.proves("objects.recreated-at-once", "concurrency.deleted-flow-counts")
 def test_a_flow_deleted_and_created_again_at_once_runs_anew(target: Target) -> None:
     """The Jobs of the first neither collide with those of the second nor run beside them."""
     manifest = flow("again", step("long", work=Work(seconds=3)), step("last", "long"))

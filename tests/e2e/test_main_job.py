@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.outcome import assert_always
-from tests.e2e.scenarios import SCENARIOS, Scenario
+from tests.e2e.scenarios import SCENARIOS, Scenario, table
 from tests.e2e.target import Target
 
 
@@ -16,13 +16,14 @@ def submitted(target: Target) -> Target:
     return target
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", table(SCENARIOS))
 def test_a_flow_ends_as_it_must(submitted: Target, scenario: Scenario) -> None:
     outcome = submitted.finish(scenario.name)
     scenario.check(outcome)
     assert_always(outcome)
 
 
+@pytest.mark.proves("status.wait-for")
 def test_waiting_for_a_condition_works_as_for_a_job(submitted: Target) -> None:
     """`kubectl wait` knows both ends."""
     submitted.kubectl.run("wait", "--for=condition=Complete", "jobflow/linear", "--timeout=60s")
@@ -39,6 +40,7 @@ def test_events_tell_of_a_failure(submitted: Target) -> None:
     assert any("left" in event["message"] for event in events)
 
 
+@pytest.mark.proves("objects.labels", "objects.owner")
 def test_the_guide_s_selector_finds_the_jobs_of_a_flow(submitted: Target) -> None:
     submitted.finish("linear")
     jobs = submitted.kubectl.get("jobs", "--selector=jobflow=linear")["items"]

@@ -9,6 +9,7 @@ PIPELINE = ROOT / "examples" / "simple-pipeline.yaml"
 
 
 @pytest.mark.containers
+@pytest.mark.proves("objects.quick-start")
 def test_the_quick_start_works_as_it_stands(target: Target) -> None:
     """apply, get, describe, the Jobs by label, their logs."""
     kubectl = target.kubectl

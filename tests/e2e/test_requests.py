@@ -11,6 +11,7 @@ MOST = 2.2  # one request creates a step's Job, one reports it, and each flow is
 
 
 @pytest.mark.audited
+@pytest.mark.proves("status.writes")
 def test_a_step_costs_two_requests(target: Target, control_plane: ControlPlane) -> None:
     """The Lease aside, which is renewed whatever there is to do."""
     for earlier in target.kubectl.get("jobflows")["items"]:

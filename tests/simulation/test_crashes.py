@@ -21,6 +21,7 @@ def simulate(shape: Shape, plan: Plan | None = None, seed: int = 0) -> tuple[Sim
     return simulation, simulation.run()
 
 
+@pytest.mark.proves("status.writes", "order.nothing-after-the-end")
 @by_name
 def test_without_faults_each_shape_ends_as_its_outcomes_say(shape: Shape) -> None:
     """The yardstick for all that follows."""
@@ -39,6 +40,7 @@ def test_the_same_seed_gives_the_same_requests(shape: Shape) -> None:
     assert runs[0] == runs[1]
 
 
+@pytest.mark.proves("status.final", "order.nothing-after-the-end")
 @by_name
 @pytest.mark.parametrize("moment", Moment)
 def test_a_crash_at_any_request_changes_nothing_in_the_end(shape: Shape, moment: Moment) -> None:

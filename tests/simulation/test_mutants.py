@@ -6,12 +6,14 @@ import pytest
 
 from tests.simulation.faults import Moment, Plan
 from tests.simulation.shapes import CHAIN, DIAMOND, Shape
+from tests.simulation.test_concurrency import crowd_named
 from tests.simulation.test_crashes import simulate
 from tests.simulation.world import Simulation
 from zenflow.api import names
 from zenflow.api.types import Step
 from zenflow.controller import app
 from zenflow.controller.reconciler import JobFlowReconciler
+from zenflow.controller.rivals import Rivals
 from zenflow.dag import graph, walk
 from zenflow.dag.decision import decide
 from zenflow.dag.graph import Graph
@@ -70,6 +72,32 @@ def test_the_campaign_catches(mutant: Mutant, shape: Shape, monkeypatch: pytest.
     yardstick, end = simulate(shape)
     mutant(monkeypatch)
     assert any(_is_caught(shape, number, moment, end) for number in _requests(yardstick) for moment in Moment)
+
+
+def blind_to_what_still_runs(patch: pytest.MonkeyPatch) -> None:
+    """A newcomer looks at flows only, not at what is left of them."""
+    patch.setattr(Rivals, "leftovers", lambda self, record: ())
+
+
+def blind_to_unreported_starts(patch: pytest.MonkeyPatch) -> None:
+    """A flow has started when its status says so."""
+    patch.setattr(Rivals, "_has_jobs", lambda self, record: False)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "crowd"),
+    [
+        (blind_to_what_still_runs, "replace-what-does-not-hear"),
+        (blind_to_what_still_runs, "forbid-after-a-deleted-one"),
+        (blind_to_unreported_starts, "forbid-in-the-same-second"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_the_witness_of_groups_catches(mutant: Mutant, crowd: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I17 is broken by some crash, for some order of UIDs."""
+    mutant(monkeypatch)
+    plans = [Plan(crash_at=number, moment=moment) for number in range(12) for moment in Moment]
+    assert any(crowd_named(crowd).simulate(plan, seed).history.violations for seed in range(3) for plan in plans)
 
 
 def _requests(yardstick: Simulation) -> range:

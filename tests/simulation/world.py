@@ -4,9 +4,11 @@ The controller is the real composition (`controller.app.build`), the cluster the
 containers. Nothing waits: when no actor has anything to do, the clock goes to the next moment at which one has.
 """
 
+import heapq
 import json
 import random
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 import structlog
@@ -85,9 +87,10 @@ class Simulation:
         seed: int = 0,
         plan: Plan | None = None,
         admission: Sequence[Admission] = (),
+        clock: VirtualClock | None = None,
     ) -> None:
         self.plan = plan or Plan()
-        self.clock = VirtualClock()
+        self.clock = clock or VirtualClock()
         self._rng = random.Random(seed)
         executor = ScriptExecutor(script(self.clock), self.clock)
         self._cluster = LocalCluster(
@@ -99,16 +102,23 @@ class Simulation:
         self.history = Historian(api)
         self.transport = FaultyTransport(api.as_user("controller"), self.plan, self.history.observe)
         self.replica = Replica(self.transport, self.clock, self._rng, self.plan.lag)
+        self._agenda: list[tuple[float, int, Callable[[Client], object]]] = []
+        self._order = count()
 
-    def submit(self, name: str, steps: Sequence[dict[str, Any]], **spec: Any) -> None:
-        """Create a flow."""
+    def submit(self, name: str, steps: Sequence[dict[str, Any]], **spec: Any) -> str:
+        """Create a flow; its UID."""
         body = {
             "apiVersion": JOBFLOWS.api_version,
             "kind": JOBFLOWS.kind,
             "metadata": {"name": name},
             "spec": {"steps": list(steps), **spec},
         }
-        self._user.create(JOBFLOWS, json.dumps(body).encode(), "default")
+        created = json.loads(self._user.create(JOBFLOWS, json.dumps(body).encode(), "default"))
+        return str(created["metadata"]["uid"])
+
+    def later(self, seconds: float, action: Callable[[Client], object]) -> None:
+        """A person does something, so many seconds after the beginning."""
+        heapq.heappush(self._agenda, (seconds, next(self._order), action))
 
     def run(self, rounds: int = 20_000) -> dict[str, Any]:
         """Drive all actors until every flow has ended and nothing is left to do; the end state.
@@ -118,7 +128,7 @@ class Simulation:
         for _ in range(rounds):
             if self._round():
                 continue
-            if self.history.all_ended():
+            if not self._agenda and self.history.all_ended():
                 return self.history.end_state()
             self._pass_time()
         raise AssertionError(f"flows still stand after {rounds} rounds: {self.history.end_state()}")
@@ -146,14 +156,22 @@ class Simulation:
 
     def _round(self) -> bool:
         """Give each actor its turn, in an order of the seed. False: none had anything to do."""
-        actors: list[Callable[[], bool]] = [self._cluster.step, self.replica.step]
+        actors: list[Callable[[], bool]] = [self._cluster.step, self.replica.step, self._act]
         self._rng.shuffle(actors)
         did_something = [actor() for actor in actors]
         self.history.observe()
         return any(did_something)
 
+    def _act(self) -> bool:
+        if not self._agenda or self._agenda[0][0] > self.clock.monotonic():
+            return False
+        _, _, action = heapq.heappop(self._agenda)
+        action(self._user)
+        return True
+
     def _next_due(self) -> float | None:
-        times = (self._cluster.next_due(), self.replica.next_due())
+        person = self._agenda[0][0] if self._agenda else None
+        times = (self._cluster.next_due(), self.replica.next_due(), person)
         return min((time for time in times if time is not None), default=None)
 
     def _pass_time(self) -> None:

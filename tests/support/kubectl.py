@@ -30,9 +30,9 @@ class Kubectl:
             raise KubectlFailed(command, done.returncode, done.stderr)
         return done.stdout
 
-    def succeeds(self, *arguments: str) -> bool:
+    def succeeds(self, *arguments: str, stdin: str | None = None) -> bool:
         try:
-            self.run(*arguments)
+            self.run(*arguments, stdin=stdin)
         except KubectlFailed:
             return False
         return True

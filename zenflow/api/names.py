@@ -20,6 +20,9 @@ LABEL_ATTEMPT = f"{GROUP}/attempt"
 LABEL_FLOW_UID = f"{GROUP}/flow-uid"
 RESERVED_LABELS = frozenset({LABEL_FLOW, LABEL_STEP, LABEL_ATTEMPT, LABEL_FLOW_UID})
 
+# Annotation on each Job and its Pods: a group may be longer than a label, and outlives its flow on what still runs.
+ANNOTATION_GROUP = f"{GROUP}/concurrency-group"
+
 # Annotations on a JobFlow. The guide's key has two slashes, which no API server stores:
 # admission moves it to the stored one (semantics.md, section 7).
 APPROVED_GUIDE_PREFIX = f"{GROUP}/approved/"

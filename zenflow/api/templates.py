@@ -28,6 +28,18 @@ def check(steps: Sequence[Any], field: str, namespace: str) -> Iterator[Problem]
             yield from _check_step(step, path(field, i), namespace)
 
 
+def container_names(template: Mapping[str, Any]) -> frozenset[str]:
+    """The names of all containers of a template that passed `check`, init containers included."""
+    pod = ((template.get("spec") or {}).get("template") or {}).get("spec") or {}
+    found = (each for field in ("initContainers", "containers") for each in containers(pod.get(field)))
+    return frozenset(str(container.get("name", "")) for container in found)
+
+
+def containers(field: Any) -> Iterator[Mapping[str, Any]]:
+    """Those of a Pod's containers that are objects at all; what else stands there the API server will refuse."""
+    yield from (each for each in (field if isinstance(field, list) else ()) if isinstance(each, Mapping))
+
+
 def _check_step(step: Mapping[str, Any], field: str, namespace: str) -> Iterator[Problem]:
     where, template, name = path(field, "template"), step.get("template"), quote(step.get("name", ""))
     if step.get("type") == "Manual":

@@ -12,6 +12,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from zenflow.controller.applier import Applier, Parallel, one_by_one
+from zenflow.controller.caches import BY_GROUP, BY_OWNER, Caches, group_of
 from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory
 from zenflow.controller.objects import (
@@ -26,7 +27,7 @@ from zenflow.controller.objects import (
     decode_job,
     decode_pod,
 )
-from zenflow.controller.observer import BY_FLOW_NAME, BY_GROUP, BY_OWNER, Caches, Observer, group_of
+from zenflow.controller.observer import Observer
 from zenflow.controller.reconciler import JobFlowReconciler
 from zenflow.controller.settings import Settings
 from zenflow.controller.status import StatusWriter
@@ -111,7 +112,7 @@ def informers(namespace: str) -> tuple[Informer[FlowRecord], Informer[Job], Info
         label_selector=OURS,
         indexers={
             BY_OWNER: lambda job: (job.metadata.controller_uid,),
-            BY_FLOW_NAME: lambda job: (str(job.flow_key),),
+            BY_GROUP: lambda job: job.groups,
         },
     )
     pods = Informer(
@@ -119,7 +120,7 @@ def informers(namespace: str) -> tuple[Informer[FlowRecord], Informer[Job], Info
         decode_pod,
         namespace=namespace,
         label_selector=OURS,
-        indexers={BY_OWNER: lambda pod: (pod.metadata.controller_uid,)},
+        indexers={BY_OWNER: lambda pod: (pod.metadata.controller_uid,), BY_GROUP: lambda pod: pod.groups},
     )
     return flows, jobs, pods
 

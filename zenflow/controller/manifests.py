@@ -1,7 +1,7 @@
 """The Job, claim or ConfigMap for an action: the template, plus what the docs say is added. Pure."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -11,10 +11,17 @@ from zenflow.api.types import ConfigMapTemplate, FlowMeta, JobFlow, Step, Templa
 Manifest = dict[str, Any]
 
 
+class _Marks(NamedTuple):
+    """What tells whose a Job is, and its Pods."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
 def job(flow: JobFlow, step: Step, attempt: int) -> bytes:
     """The Job of one attempt (semantics.md, sections 1 and 4).
 
-    Added to the template: name, labels (also on the Pods), owner; restartPolicy Never and
+    Added to the template: name, labels and concurrency group (also on the Pods), owner; restartPolicy Never and
     terminationMessagePolicy FallbackToLogsOnError where the template chooses none; backoffLimit 0 where
     the step has a retryPolicy and the template none of its own. ttlSecondsAfterFinished is left out.
     """
@@ -26,17 +33,20 @@ def job(flow: JobFlow, step: Step, attempt: int) -> bytes:
         names.LABEL_ATTEMPT: str(attempt),
         names.LABEL_FLOW_UID: meta.uid,
     }
+    policy = flow.spec.execution_policy
+    group = names.concurrency_group(policy.concurrency_group, meta.generate_name, meta.name)
+    marks = _Marks(labels, {names.ANNOTATION_GROUP: group})
     return msgspec.json.encode(
         {
             "apiVersion": "batch/v1",
             "kind": "Job",
             "metadata": {
-                **_described(template.get("metadata"), labels),
+                **_described(template.get("metadata"), marks),
                 "name": names.job_name(meta.name, meta.uid, step.name, attempt),
                 "namespace": meta.namespace,
                 "ownerReferences": [_owner(meta)],
             },
-            "spec": _job_spec(template.get("spec") or {}, labels, retries_are_ours=step.retry_policy is not None),
+            "spec": _job_spec(template.get("spec") or {}, marks, retries_are_ours=step.retry_policy is not None),
         }
     )
 
@@ -77,22 +87,22 @@ def _owner(meta: FlowMeta) -> Manifest:
     }
 
 
-def _described(metadata: Mapping[str, Any] | None, labels: Mapping[str, str]) -> Manifest:
+def _described(metadata: Mapping[str, Any] | None, marks: _Marks) -> Manifest:
     """Labels and annotations of a template's metadata; names, owners and finalizers are not the template's to set."""
     given = metadata or {}
-    described: Manifest = {"labels": {**(given.get("labels") or {}), **labels}}
-    if given.get("annotations"):
-        described["annotations"] = given["annotations"]
-    return described
+    return {
+        "labels": {**(given.get("labels") or {}), **marks.labels},
+        "annotations": {**(given.get("annotations") or {}), **marks.annotations},
+    }
 
 
-def _job_spec(spec: Mapping[str, Any], labels: Mapping[str, str], *, retries_are_ours: bool) -> Manifest:
+def _job_spec(spec: Mapping[str, Any], marks: _Marks, *, retries_are_ours: bool) -> Manifest:
     result = {key: value for key, value in spec.items() if key != "ttlSecondsAfterFinished"}
     if retries_are_ours:
         result.setdefault("backoffLimit", 0)
     pod = spec.get("template") or {}
     result["template"] = {
-        "metadata": _described(pod.get("metadata"), labels),
+        "metadata": _described(pod.get("metadata"), marks),
         "spec": _pod_spec(pod.get("spec") or {}),
     }
     return result
@@ -101,6 +111,11 @@ def _job_spec(spec: Mapping[str, Any], labels: Mapping[str, str], *, retries_are
 def _pod_spec(spec: Mapping[str, Any]) -> Manifest:
     result = {"restartPolicy": "Never", **spec}
     for field in ("initContainers", "containers"):
-        if spec.get(field):
-            result[field] = [{"terminationMessagePolicy": "FallbackToLogsOnError", **one} for one in spec[field]]
+        if isinstance(spec.get(field), list):
+            result[field] = [_container(each) for each in spec[field]]
     return result
+
+
+def _container(given: Any) -> Any:
+    """Whatever is no container is passed on, for the API server to say so."""
+    return {"terminationMessagePolicy": "FallbackToLogsOnError", **given} if isinstance(given, Mapping) else given

@@ -78,7 +78,12 @@ class Job(msgspec.Struct, frozen=True):
     @property
     def flow_key(self) -> Key:
         """The flow it was made for, by its label; ownership is a matter of UIDs."""
-        return Key(self.metadata.namespace, self.metadata.labels.get(names.LABEL_FLOW, ""))
+        return _flow_key(self.metadata)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """What it keeps busy while it runs: see `groups_of`."""
+        return groups_of(self.metadata)
 
 
 class Terminated(msgspec.Struct, frozen=True, rename="camel"):
@@ -124,8 +129,35 @@ class Pod(msgspec.Struct, frozen=True):
         return self.status.phase in ("", "Pending") and not started
 
     @property
+    def is_over(self) -> bool:
+        """Whether none of its containers will ever run again."""
+        return self.status.phase in ("Succeeded", "Failed")
+
+    @property
     def flow_key(self) -> Key:
-        return Key(self.metadata.namespace, self.metadata.labels.get(names.LABEL_FLOW, ""))
+        return _flow_key(self.metadata)
+
+    @property
+    def job_key(self) -> Key:
+        """The Job that controls it, by name."""
+        owner = next((owner.name for owner in self.metadata.owner_references if owner.controller), "")
+        return Key(self.metadata.namespace, owner)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """What it keeps busy while it runs: see `groups_of`."""
+        return groups_of(self.metadata)
+
+
+def _flow_key(meta: ObjectMeta) -> Key:
+    return Key(meta.namespace, meta.labels.get(names.LABEL_FLOW, ""))
+
+
+def groups_of(meta: ObjectMeta) -> tuple[str, ...]:
+    """The concurrency groups, with namespace, of a flow's child: that of its flow, and the name of its flow."""
+    flow = str(_flow_key(meta))
+    group = meta.annotations.get(names.ANNOTATION_GROUP)
+    return (flow,) if group is None else tuple(dict.fromkeys((flow, f"{meta.namespace}/{group}")))
 
 
 class FlowRecord(msgspec.Struct, frozen=True):
@@ -136,9 +168,9 @@ class FlowRecord(msgspec.Struct, frozen=True):
     status: bytes
     group: str
     policy: ConcurrencyPolicy
+    is_suspended: bool
     has_started: bool
     has_ended: bool
-    is_suspended: bool = False
 
 
 class _Policy(msgspec.Struct, frozen=True, rename="camel"):
@@ -146,7 +178,7 @@ class _Policy(msgspec.Struct, frozen=True, rename="camel"):
     concurrency_group: str = ""
 
 
-class _PolicyOnly(msgspec.Struct, frozen=True, rename="camel"):
+class _SpecOnly(msgspec.Struct, frozen=True, rename="camel"):
     execution_policy: _Policy = _Policy()
     suspend: bool = False
 
@@ -165,7 +197,7 @@ class _RawFlow(msgspec.Struct, frozen=True):
 decode_job = msgspec.json.Decoder(Job).decode
 decode_pod = msgspec.json.Decoder(Pod).decode
 _decode_raw_flow = msgspec.json.Decoder(_RawFlow).decode
-_decode_policy = msgspec.json.Decoder(_PolicyOnly).decode
+_decode_spec = msgspec.json.Decoder(_SpecOnly).decode
 _decode_phase = msgspec.json.Decoder(_PhaseOnly).decode
 
 
@@ -184,7 +216,7 @@ _metadata = msgspec.json.Decoder(_MetadataOnly).decode
 def decode_flow(line: bytes) -> FlowRecord:
     """A JobFlow. A spec of a wrong shape is no error here: the controller says what is wrong with it."""
     raw = _decode_raw_flow(line)
-    spec = _policy_of(raw)
+    spec = _spec_of(raw)
     policy = spec.execution_policy
     phase = _phase_of(raw)
     meta = raw.metadata
@@ -195,17 +227,17 @@ def decode_flow(line: bytes) -> FlowRecord:
         status=bytes(raw.status),
         group=names.concurrency_group(policy.concurrency_group, meta.generate_name, meta.name),
         policy=_policy_named(policy.concurrency_policy),
+        is_suspended=spec.suspend,
         has_started=bool(phase.start_time),
         has_ended=phase.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED),
-        is_suspended=spec.suspend,
     )
 
 
-def _policy_of(raw: _RawFlow) -> _PolicyOnly:
+def _spec_of(raw: _RawFlow) -> _SpecOnly:
     try:
-        return _decode_policy(raw.spec)
+        return _decode_spec(raw.spec)
     except msgspec.ValidationError:
-        return _PolicyOnly()
+        return _SpecOnly()
 
 
 def _phase_of(raw: _RawFlow) -> _PhaseOnly:

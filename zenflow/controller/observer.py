@@ -5,38 +5,26 @@ irreversible decision never rests on a cache's silence. And why a Job does not g
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from zenflow.api import names
 from zenflow.api.types import FlowMeta, JobFlow, StepPhase, StepStatus
+from zenflow.controller.caches import BY_OWNER, Caches
 from zenflow.controller.evidence import exits_of, suspension_of, trouble_of
 from zenflow.controller.inquiry import Inquiry, standstill_of
 from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory, Notes
 from zenflow.controller.objects import JOBS, PODS, FlowRecord, Job, Pod, decode_job, decode_pod
-from zenflow.dag.snapshot import JOB_DELETED, Attempt, ContainerExit, Outcome, Rival, Snapshot, Trouble
-from zenflow.runtime.cache import Cache, Key
+from zenflow.controller.rivals import Rivals
+from zenflow.dag.snapshot import JOB_DELETED, Attempt, ContainerExit, Outcome, Snapshot, Trouble
+from zenflow.runtime.cache import Key
 from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import NotFound
 
 # How long the cause of a failure may be under way after the news of it.
 EVIDENCE_PATIENCE = timedelta(seconds=1)
-
-BY_OWNER = "owner"  # by the UID of the controlling owner
-BY_FLOW_NAME = "flow"  # Jobs by namespace/label
-BY_GROUP = "group"  # flows by namespace/concurrency group
-
-
-@dataclass(frozen=True, slots=True)
-class Caches:
-    """The three caches, filled by their informers."""
-
-    flows: Cache[FlowRecord]
-    jobs: Cache[Job]
-    pods: Cache[Pod]
 
 
 class Observer:
@@ -46,6 +34,7 @@ class Observer:
         self._caches = caches
         self._library = library
         self._memory = memory
+        self._rivals = Rivals(caches, library, memory)
         self._client = client
         self._clock = clock
         self._inquiry = Inquiry(client, clock)
@@ -66,8 +55,8 @@ class Observer:
             graph=reading.graph,
             problems=reading.problems,
             attempts=self._attempts(flow, notes),
-            rivals=self._rivals(record),
-            leftovers=self._leftovers(record),
+            rivals=self._rivals.of(record),
+            leftovers=self._rivals.leftovers(record),
             refusals=dict(notes.refusals),
             resource_refusals=dict(notes.resource_refusals),
             resources_ready=notes.resources_ready or not has_templates,
@@ -96,7 +85,7 @@ class Observer:
             if job is not None:
                 attempts[number] = self._attempt(job, status, notes)
                 return
-        attempts[number] = _lost(flow, status, number)
+        attempts[number] = _lost(flow, status, number, has_pods=self._has_pods(status.job_ref.uid))
 
     def _look_up(self, flow: JobFlow, name: str) -> Job | None:
         try:
@@ -107,7 +96,7 @@ class Observer:
 
     def _attempt(self, job: Job, recorded: StepStatus | None, notes: Notes, *, is_gone: bool = False) -> Attempt:
         outcome, at, reason, message = _outcome(job)
-        if is_gone and outcome is Outcome.ACTIVE:
+        if is_gone and outcome is Outcome.ACTIVE and not self._has_pods(job.metadata.uid):
             at = job.metadata.deletion_timestamp or self._clock.now()
             outcome, reason = Outcome.FAILED, JOB_DELETED
             message = f"Job {job.metadata.name} was deleted while the step ran"
@@ -162,44 +151,13 @@ class Observer:
         pods = [decode_pod(item) for page in pages for item in page.items]
         return [pod for pod in pods if pod.metadata.controller_uid == job.metadata.uid]
 
+    def _has_pods(self, job_uid: str) -> bool:
+        """Whether a Pod of the Job may still run. Those of a Job that is gone are on their way out."""
+        return any(not pod.is_over for pod in self._caches.pods.by_index(BY_OWNER, job_uid)) if job_uid else False
+
     def _pods(self, job: Job, notes: Notes) -> tuple[Pod, ...]:
         uid = job.metadata.uid
         return (*notes.deleted_pods.get(uid, {}).values(), *self._caches.pods.by_index(BY_OWNER, uid))
-
-    def _rivals(self, record: FlowRecord) -> tuple[Rival, ...]:
-        if record.has_ended:
-            return ()
-        others = self._caches.flows.by_index(BY_GROUP, group_of(record))
-        return tuple(self._rival(other) for other in others if other.metadata.uid != record.metadata.uid)
-
-    def _leftovers(self, record: FlowRecord) -> tuple[str, ...]:
-        if record.has_started or record.has_ended:
-            return ()
-        same_name = self._caches.jobs.by_index(BY_FLOW_NAME, str(record.metadata.key))
-        deleted = [
-            job for job in same_name if job.metadata.controller_uid != record.metadata.uid and _is_of_a_flow(job)
-        ]
-        ended = [
-            job
-            for other in self._caches.flows.by_index(BY_GROUP, group_of(record))
-            if other.has_ended
-            for job in self._caches.jobs.by_index(BY_OWNER, other.metadata.uid)
-        ]
-        return tuple(job.metadata.name for job in (*deleted, *ended) if not job.is_finished)
-
-    def _rival(self, record: FlowRecord) -> Rival:
-        meta = record.metadata
-        assert meta.creation_timestamp is not None
-        return Rival(
-            name=meta.name,
-            uid=meta.uid,
-            created_at=meta.creation_timestamp,
-            policy=record.policy,
-            has_started=record.has_started or self._memory.has_entered(group_of(record), meta.uid),
-            has_ended=record.has_ended,
-            is_deleting=meta.deletion_timestamp is not None,
-            is_suspended=record.is_suspended,
-        )
 
 
 def _is_recorded(job: Job, recorded: StepStatus | None) -> bool:
@@ -208,11 +166,6 @@ def _is_recorded(job: Job, recorded: StepStatus | None) -> bool:
         return False
     waits = recorded.phase is StepPhase.PENDING and recorded.job_ref is not None
     return recorded.phase.is_terminal or recorded.retry_count >= job.attempt - (1 if waits else 0)
-
-
-def group_of(record: FlowRecord) -> str:
-    """The value of the BY_GROUP index."""
-    return f"{record.metadata.namespace}/{record.group}"
 
 
 def _meta(record: FlowRecord) -> FlowMeta:
@@ -242,7 +195,7 @@ def _outcome(job: Job) -> tuple[Outcome, datetime | None, str, str]:
     return Outcome.ACTIVE, None, "", ""
 
 
-def _lost(flow: JobFlow, status: StepStatus, number: int) -> Attempt:
+def _lost(flow: JobFlow, status: StepStatus, number: int, *, has_pods: bool) -> Attempt:
     """An attempt that only the status remembers."""
     assert status.job_ref is not None
     ran = status.phase is StepPhase.RUNNING
@@ -252,7 +205,7 @@ def _lost(flow: JobFlow, status: StepStatus, number: int) -> Attempt:
         number=number,
         job_name=name,
         job_uid=status.job_ref.uid,
-        outcome=Outcome.FAILED,
+        outcome=Outcome.ACTIVE if has_pods else Outcome.FAILED,
         created_at=status.start_time or flow.metadata.creation_timestamp,
         reason=JOB_DELETED if ran else "JobFailed",
         message=f"Job {name} was deleted while the step ran" if ran else status.message or "",
@@ -278,8 +231,3 @@ def _forgotten(flow: JobFlow, step: str, number: int) -> Attempt:
         created_at=started_at,
         is_gone=True,
     )
-
-
-def _is_of_a_flow(job: Job) -> bool:
-    owners: Iterable[str] = (owner.kind for owner in job.metadata.owner_references if owner.controller)
-    return names.KIND in owners

@@ -1,12 +1,12 @@
 """Which flows a change of an object wakes: the informers' handlers, which put keys on the queue and take notes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from zenflow.controller.caches import BY_GROUP, Caches, group_of
 from zenflow.controller.evidence import exits_of, is_news
 from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory
 from zenflow.controller.objects import FlowRecord, Job, Pod
-from zenflow.controller.observer import BY_GROUP, Caches, group_of
 from zenflow.runtime.cache import Key
 
 
@@ -28,7 +28,8 @@ class Wakes:
             self._memory.forget(record.metadata.uid)
             self._library.forget(record.metadata.uid)
         if old is None or new is None or _standing(old) != _standing(new):
-            self._wake_group(record)
+            for each in dict.fromkeys(group_of(each) for each in (old, new) if each is not None):
+                self._wake_group(each, record.metadata.key)
 
     def job_changed(self, old: Job | None, new: Job | None) -> None:
         """The flow that it was made for. A deletion is noted: no cache shows it any more."""
@@ -37,34 +38,47 @@ class Wakes:
         if new is None and job.step and self._is_of_live_flow(job):
             self._memory.of(job.metadata.controller_uid).deleted_jobs[(job.step, job.attempt)] = job
         self._wake(job.flow_key)
-        flow = self._caches.flows.get(job.flow_key)
-        if flow is not None and flow.has_ended:
-            self._wake_group(flow)  # one that waits until the last Job of the flow it replaces is gone
+        if new is None or new.is_finished:
+            self._wake_waiting(job.groups)
 
     def pod_changed(self, old: Pod | None, new: Pod | None) -> None:
-        """The flow, where the Pod tells something new. A failed Pod that is deleted stays on as evidence."""
+        """The flow, where the Pod tells something new; and those that wait for the last Pod of a Job that is gone."""
         pod = new or old
         assert pod is not None
         if new is None and exits_of([pod]):
-            flow = self._caches.flows.get(pod.flow_key)
-            if flow is not None and not flow.has_ended:
-                pods = self._memory.of(flow.metadata.uid).deleted_pods
-                pods.setdefault(pod.metadata.controller_uid, {})[pod.metadata.uid] = pod
-            return
-        if is_news(old, new):
+            self._keep(pod)
+        elif is_news(old, new):
             self._wake(pod.flow_key)
+        if (new is None or new.is_over) and self._caches.is_orphan(pod):
+            self._wake(pod.flow_key)
+            self._wake_waiting(pod.groups)
 
-    def _wake_group(self, record: FlowRecord) -> None:
-        for other in self._caches.flows.by_index(BY_GROUP, group_of(record)):
-            if other.metadata.uid != record.metadata.uid and not other.has_ended:
+    def _keep(self, pod: Pod) -> None:
+        """A failed Pod that is deleted stays on as evidence."""
+        flow = self._caches.flows.get(pod.flow_key)
+        if flow is not None and not flow.has_ended:
+            pods = self._memory.of(flow.metadata.uid).deleted_pods
+            pods.setdefault(pod.metadata.controller_uid, {})[pod.metadata.uid] = pod
+
+    def _wake_group(self, group: str, but: Key) -> None:
+        for other in self._caches.flows.by_index(BY_GROUP, group):
+            if other.metadata.key != but and not other.has_ended:
                 self._wake(other.metadata.key)
+
+    def _wake_waiting(self, groups: Iterable[str]) -> None:
+        """Flows that have not had their turn."""
+        for group in groups:
+            for flow in self._caches.flows.by_index(BY_GROUP, group):
+                if not (flow.has_started or flow.has_ended):
+                    self._wake(flow.metadata.key)
 
     def _is_of_live_flow(self, job: Job) -> bool:
         flow = self._caches.flows.get(job.flow_key)
         return flow is not None and flow.metadata.uid == job.metadata.controller_uid and not flow.has_ended
 
 
-def _standing(record: FlowRecord) -> tuple[bool, ...]:
-    """What other flows of its group look at."""
+def _standing(record: FlowRecord) -> tuple[object, ...]:
+    """What others of a group look at."""
     is_deleting = record.metadata.deletion_timestamp is not None
-    return record.has_started, record.has_ended, is_deleting, record.is_suspended
+    facts = (record.has_started, record.has_ended, record.is_suspended)
+    return (*facts, is_deleting, record.policy, record.group)

@@ -1,5 +1,6 @@
 """What a failed attempt means: `podFailurePolicy` (semantics.md, section 5) and the words for it."""
 
+import re
 from collections.abc import Sequence
 
 from zenflow.api.types import (
@@ -11,13 +12,23 @@ from zenflow.api.types import (
 )
 from zenflow.dag.snapshot import JOB_DELETED, Attempt, ContainerExit
 
-_DEFAULT_CONTAINER = "main"
+DEFAULT_CONTAINER = "main"
+
+_EXIT = re.compile(r"container (\S+) exited with (\d{1,3})(?: \((\w+)\))?(?:: (.*))?", re.DOTALL)
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\r(?=\n)")
+# Control characters but tab and newline, and halves of surrogate pairs, which are no UTF-8.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def verdict(policy: PodFailurePolicy | None, exits: Sequence[ContainerExit]) -> tuple[PodFailureAction, int | None]:
-    """The action of the first rule that matches, with the exit code it matched; FailJob where none does."""
+def verdict(
+    policy: PodFailurePolicy | None, exits: Sequence[ContainerExit], *, has_main: bool = False
+) -> tuple[PodFailureAction, int | None]:
+    """The action of the first rule that matches, with the exit code it matched; FailJob where none does.
+
+    `has_main`: a container is called main, though it may have succeeded.
+    """
     for rule in policy.rules if policy else ():
-        for exited in _of_container(rule.on_exit_codes, exits):
+        for exited in _of_container(rule.on_exit_codes, exits, has_main):
             if _matches(rule.on_exit_codes, exited.exit_code):
                 return rule.action, exited.exit_code
     return PodFailureAction.FAIL_JOB, None
@@ -43,8 +54,21 @@ def describe_exit(exited: ContainerExit) -> str:
     return f"{text}: {message}" if message else text
 
 
+def read_exit(text: str) -> ContainerExit | None:
+    """What `describe_exit` told, as far as the message is not cut; None for any other text."""
+    told = _EXIT.fullmatch(text)
+    if told is None:
+        return None
+    container, code, reason, message = told.groups(default="")
+    return ContainerExit(container=container, exit_code=int(code), reason=reason, message=message)
+
+
 def cut(text: str) -> str:
-    """At most 1 KiB of UTF-8, so that a status stays small; the end, where errors stand, is kept."""
+    """At most 1 KiB of UTF-8, so that a status stays small; the end, where errors stand, is kept.
+
+    Whatever others wrote passes here, so what a terminal would obey rather than show is taken out.
+    """
+    text = _UNPRINTABLE.sub("\ufffd", _ESCAPES.sub("", text))
     raw = text.encode()
     if len(raw) <= MAX_STATUS_MESSAGE:
         return text
@@ -52,11 +76,11 @@ def cut(text: str) -> str:
     return head.decode(errors="ignore") + " ... " + tail.decode(errors="ignore")
 
 
-def _of_container(rule: OnExitCodes, exits: Sequence[ContainerExit]) -> list[ContainerExit]:
-    if rule.container_name:
-        return [exited for exited in exits if exited.container == rule.container_name]
-    mains = [exited for exited in exits if exited.container == _DEFAULT_CONTAINER]
-    return mains or list(exits)
+def _of_container(rule: OnExitCodes, exits: Sequence[ContainerExit], has_main: bool) -> list[ContainerExit]:
+    if not rule.container_name and not has_main:
+        return list(exits)
+    name = rule.container_name or DEFAULT_CONTAINER
+    return [exited for exited in exits if exited.container == name]
 
 
 def _matches(rule: OnExitCodes, exit_code: int) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from zenflow.api.types import ConcurrencyPolicy
+from zenflow.dag.failures import cut
 from zenflow.dag.remedies import advise
 from zenflow.dag.snapshot import Rival, Snapshot
 from zenflow.dag.steps import BACKOFF_LIMIT_EXCEEDED, FLOW_FAILED, Ended, Retrying, Standing
@@ -34,7 +35,7 @@ def waits_for(snapshot: Snapshot) -> str | None:
     if policy is ConcurrencyPolicy.ALLOW:
         return None
     if snapshot.leftovers:
-        return f"Waiting for Job {snapshot.leftovers[0]} of an earlier flow to end"
+        return f"Waiting for {snapshot.leftovers[0]} of an earlier flow to end"
     blockers = [rival for rival in snapshot.rivals if _is_in_the_way(rival, snapshot)]
     if not blockers:
         return None
@@ -112,21 +113,25 @@ def _completion(standing: Ended) -> float:
 
 def _over_budget(standing: Retrying, limit: int) -> Ended:
     text = f"No retry: the flow's backoffLimit ({limit}) is used up. {standing.failed.message or ''}".strip()
-    status = standing.failed.model_copy(update={"reason": BACKOFF_LIMIT_EXCEEDED, "message": text})
+    status = standing.failed.model_copy(update={"reason": BACKOFF_LIMIT_EXCEEDED, "message": cut(text)})
     return Ended(standing.step, status)
 
 
 def _is_in_the_way(rival: Rival, snapshot: Snapshot) -> bool:
-    if rival.has_ended or rival.is_deleting:
+    """One that is being deleted starts nothing, but what it has started counts until it is gone."""
+    if rival.has_ended or (rival.is_deleting and not rival.has_started):
         return False
     meta = snapshot.flow.metadata
     return rival.has_started or (not rival.is_suspended and rival.is_older_than(meta.creation_timestamp, meta.uid))
 
 
 def _replaces_us(rival: Rival, snapshot: Snapshot) -> bool:
+    """Of two flows of the same second, one that has started came first."""
     meta = snapshot.flow.metadata
+    if snapshot.has_started and rival.created_at == meta.creation_timestamp:
+        meta = meta.model_copy(update={"uid": ""})
     return (
         rival.policy is ConcurrencyPolicy.REPLACE
-        and not (rival.has_ended or rival.has_started or rival.is_deleting or rival.is_suspended)
+        and not (rival.has_ended or rival.has_started or rival.is_deleting or rival.is_suspended or rival.is_invalid)
         and not rival.is_older_than(meta.creation_timestamp, meta.uid)
     )

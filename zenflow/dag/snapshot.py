@@ -49,7 +49,7 @@ class Attempt:
     """One Job made for a step.
 
     `is_gone`: the Job was there (a status or a watch event says so) and is not any more;
-    an attempt that is gone without an outcome of its own is FAILED with reason JobDeleted.
+    an attempt that is gone without an outcome of its own is FAILED with reason JobDeleted, once its Pods are gone too.
     `settles_at`: its Job has failed, but what its Pods have to say of it is waited for until then.
     """
 
@@ -76,7 +76,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """Another flow of the same namespace and concurrency group."""
+    """Another flow of the same namespace and concurrency group.
+
+    `is_invalid`: its spec is wrong, as far as somebody has looked: it will not start, whoever else runs.
+    """
 
     name: str
     uid: str
@@ -86,6 +89,7 @@ class Rival:
     has_ended: bool
     is_deleting: bool = False
     is_suspended: bool = False
+    is_invalid: bool = False
 
     def is_older_than(self, created_at: datetime, uid: str) -> bool:
         """Creation order; ties within the second are broken by UID, the same way for both sides."""
@@ -111,7 +115,7 @@ class Snapshot:
 
     `attempts` has every attempt of each step that has any, numbered from 1 without gaps.
     `problems` are those of the spec; while there are any, `graph` is None.
-    `leftovers` are unfinished Jobs of a deleted flow of the same name, or of flows of the group that have ended.
+    `leftovers` are what still runs of flows of the group that have ended or are deleted: `Job x`, `Pod y`.
     `refusals` are by step name; `resource_refusals` by `Kind/name` of a resource template.
     """
 

@@ -5,12 +5,13 @@ and the flow make of it is `dag.flows`' business.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from zenflow.api.names import APPROVED_BY_PREFIX, APPROVED_PREFIX
+from zenflow.api.templates import container_names
 from zenflow.api.types import JobRef, PodFailureAction, PodFailurePolicy, Step, StepPhase, StepStatus, StepType
-from zenflow.dag.failures import cut, describe_exit, explain, verdict
+from zenflow.dag.failures import DEFAULT_CONTAINER, cut, describe_exit, explain, read_exit, verdict
 from zenflow.dag.retries import retries_left, wait_before
 from zenflow.dag.snapshot import JOB_DELETED, Attempt, Outcome, Snapshot
 
@@ -188,7 +189,11 @@ def hold(
 ) -> StepStatus:
     """The status of a step that could go on but for this reason. Since when, is kept while the reason stays."""
     known = recorded.waiting_since if recorded is not None and recorded.reason == reason else None
-    held = {"reason": reason, "message": message or status.message, "waiting_since": known or stamp(now)}
+    held = {
+        "reason": reason,
+        "message": cut(message) if message else status.message,
+        "waiting_since": known or stamp(now),
+    }
     return status.model_copy(update=held)
 
 
@@ -202,7 +207,7 @@ def skip(step: Step, reason: str, message: str, now: datetime) -> StepStatus:
 def _assess_attempts(
     step: Step, recorded: StepStatus | None, attempts: Sequence[Attempt], snapshot: Snapshot
 ) -> Standing:
-    latest = attempts[-1]
+    latest = _with_evidence(attempts[-1], recorded)
     status = _describe(step, recorded, attempts, snapshot.now)
     if latest.outcome is Outcome.SUCCEEDED:
         text = "" if latest.number == 1 else f"Succeeded at attempt {latest.number}"
@@ -218,6 +223,18 @@ def _assess_attempts(
     return Running(step, status, latest, deadline)
 
 
+def _with_evidence(latest: Attempt, recorded: StepStatus | None) -> Attempt:
+    """The attempt with the exit that is on record of it.
+
+    The Job controller deletes the Pods of restartPolicy OnFailure before it calls the Job failed, and a controller that
+    was killed in between has not seen them. No Job shows what they ended with.
+    """
+    if latest.exits or recorded is None or recorded.job_ref is None or recorded.job_ref.name != latest.job_name:
+        return latest
+    exited = read_exit(recorded.message or "") if recorded.phase is StepPhase.RUNNING else None
+    return replace(latest, exits=(exited,)) if exited else latest
+
+
 def _was_deleted_late(latest: Attempt, deadline: datetime | None, snapshot: Snapshot) -> bool:
     """Whether the deadline cost the Job: we may have deleted it and crashed before the status said why."""
     return latest.reason == JOB_DELETED and deadline is not None and _ended_at(latest, snapshot) >= deadline
@@ -227,7 +244,9 @@ def _after_failure(
     step: Step, recorded: StepStatus | None, status: StepStatus, latest: Attempt, snapshot: Snapshot
 ) -> Ended | Retrying:
     policy: PodFailurePolicy | None = snapshot.flow.spec.execution_policy.pod_failure_policy
-    action, exit_code = verdict(policy, latest.exits)
+    # What the containers of a Job that somebody deleted ended with says nothing about their work.
+    exits = () if latest.reason == JOB_DELETED else latest.exits
+    action, exit_code = verdict(policy, exits, has_main=DEFAULT_CONTAINER in container_names(step.template or {}))
     at = _ended_at(latest, snapshot)
     # Not the Job's own reason: a Job's BackoffLimitExceeded is not the flow's, which decisions read back.
     reason = JOB_DELETED if latest.reason == JOB_DELETED else "JobFailed"

@@ -11,6 +11,7 @@ from zenflow.api.names import job_name
 from zenflow.api.types import Step, StepPhase, StepStatus, StepType
 from zenflow.dag import report
 from zenflow.dag.actions import Action, CreateJob, Decision
+from zenflow.dag.failures import cut
 from zenflow.dag.publication import next_wake, overdue, publish, record_before, to_delete
 from zenflow.dag.snapshot import Refusal, Snapshot
 from zenflow.dag.steps import (
@@ -53,7 +54,12 @@ def settle_refusal(standing: Standing, snapshot: Snapshot) -> Standing:
         return standing
     now = stamp(snapshot.now)
     base = standing.failed if isinstance(standing, Retrying) else pending(standing.step)
-    verdict = {"phase": StepPhase.FAILED, "reason": refusal.reason, "message": refusal.message, "completion_time": now}
+    verdict = {
+        "phase": StepPhase.FAILED,
+        "reason": refusal.reason,
+        "message": cut(refusal.message),
+        "completion_time": now,
+    }
     return Ended(standing.step, base.model_copy(update=verdict))
 
 

@@ -50,7 +50,7 @@ def test_labels_and_annotations_of_the_template_are_kept() -> None:
     written["metadata"] = {"labels": {"team": "a"}, "annotations": {"note": "x"}, "name": "mine"}
     made = job(written)
     assert made["metadata"]["labels"]["team"] == "a"
-    assert made["metadata"]["annotations"] == {"note": "x"}
+    assert made["metadata"]["annotations"]["note"] == "x"
     assert made["metadata"]["name"].startswith("etl-load-1-")
 
 
@@ -80,6 +80,20 @@ def test_attempts_do_not_multiply_where_the_step_retries() -> None:
 def test_children_live_as_long_as_the_flow() -> None:
     """A Job that deleted itself would take its logs with it."""
     assert "ttlSecondsAfterFinished" not in job(template(ttlSecondsAfterFinished=5))["spec"]
+
+
+def test_a_job_and_its_pods_carry_the_concurrency_group() -> None:
+    """What still runs of a flow that is gone must keep its group busy."""
+    made = job(template())
+    group = {"workflow.zen.io/concurrency-group": "etl"}
+    assert made["metadata"]["annotations"] == made["spec"]["template"]["metadata"]["annotations"] == group
+
+
+def test_what_is_no_container_is_left_for_the_api_server_to_refuse() -> None:
+    """The step fails with its words, and the flow does not hang."""
+    odd = {"containers": ["main"], "initContainers": "prepare"}
+    made = job({"spec": {"template": {"spec": odd}}})["spec"]["template"]["spec"]
+    assert (made["containers"], made["initContainers"]) == (["main"], "prepare")
 
 
 def test_the_template_itself_is_never_changed() -> None:

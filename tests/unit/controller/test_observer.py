@@ -8,9 +8,10 @@ from tests.support.embedded import Embedded
 from zenflow.api import crd
 from zenflow.api.names import LABEL_ATTEMPT, LABEL_FLOW, LABEL_FLOW_UID, LABEL_STEP
 from zenflow.controller.app import informers
+from zenflow.controller.caches import Caches
 from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory
-from zenflow.controller.observer import EVIDENCE_PATIENCE, Caches, Observer
+from zenflow.controller.observer import EVIDENCE_PATIENCE, Observer
 from zenflow.dag.snapshot import JOB_DELETED, Attempt, Outcome, Snapshot
 from zenflow.runtime.cache import Key
 from zenflow.runtime.client import Client
@@ -134,6 +135,19 @@ def test_a_job_that_is_gone_while_its_step_runs_has_failed() -> None:
     world.report(phase="Running", retryCount=0, jobRef={"name": "etl-load-1-0", "uid": "x"})
     attempt = world.attempt()
     assert (attempt.is_gone, attempt.outcome, attempt.reason) == (True, Outcome.FAILED, JOB_DELETED)
+
+
+def test_a_job_that_is_gone_still_runs_while_a_pod_of_it_does() -> None:
+    """A retry beside it would do the work twice at once."""
+    world = World()
+    world.report(phase="Running", retryCount=0, jobRef={"name": "etl-load-1-0", "uid": "x"})
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "etl-load-1-0", "uid": "x"}
+    world.create(PODS, "etl-load-x", "Pod", owner, POD)
+    world.see(world.pods, PODS)
+    assert (world.attempt().is_gone, world.attempt().outcome) == (True, Outcome.ACTIVE)
+    world.server.merge(f"{PODS}/etl-load-x/status", {"status": {"phase": "Failed"}})
+    world.see(world.pods, PODS)
+    assert (world.attempt().outcome, world.attempt().reason) == (Outcome.FAILED, JOB_DELETED)
 
 
 def test_a_job_of_a_foreign_owner_is_no_attempt() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.builders import Scene, exited, job, on_exit, rules
 from zenflow.api.types import ExitCodeOperator, PodFailureAction, PodFailurePolicy
-from zenflow.dag.failures import cut, describe_exit, explain, verdict
+from zenflow.dag.failures import cut, describe_exit, explain, read_exit, verdict
 from zenflow.dag.snapshot import Attempt, ContainerExit
 
 IGNORE, COUNT, FAIL_JOB = PodFailureAction.IGNORE, PodFailureAction.COUNT, PodFailureAction.FAIL_JOB
@@ -32,6 +32,8 @@ NOT_IN = ExitCodeOperator.NOT_IN
         pytest.param(
             rules(on_exit(IGNORE, 1)), [exited(1, "sidecar"), exited(7)], (FAIL_JOB, None), id="main is looked at"
         ),
+        pytest.param(rules(on_exit(IGNORE, 1)), [exited(1, "sidecar")], (FAIL_JOB, None), id="though it succeeded"),
+        pytest.param(rules(on_exit(IGNORE, 1)), [exited(1, "init")], (FAIL_JOB, None), id="though it never ran"),
         pytest.param(
             rules(on_exit(IGNORE, 1)), [exited(1, "worker")], (IGNORE, 1), id="any, where none is called main"
         ),
@@ -53,7 +55,8 @@ def test_the_first_rule_that_matches_decides(
     policy: PodFailurePolicy | None, exits: list[ContainerExit], expected: tuple[PodFailureAction, int | None]
 ) -> None:
     """semantics.md, section 5; where none matches, the failure is an ordinary one."""
-    assert verdict(policy, exits) == expected
+    has_main = all(each.container != "worker" for each in exits)
+    assert verdict(policy, exits, has_main=has_main) == expected
 
 
 def attempt_of(scene: Scene) -> Attempt:
@@ -123,6 +126,35 @@ def test_a_cut_message_keeps_its_head_and_its_end() -> None:
     shortened = cut("Job x failed: " + "noise " * 1000 + "fatal: disk full")
     assert shortened.startswith("Job x failed: ")
     assert shortened.endswith("fatal: disk full")
+
+
+@pytest.mark.parametrize("reason", ["", "OOMKilled"])
+@pytest.mark.parametrize("message", ["", "no disk: /data\nno luck"])
+def test_an_exit_that_was_told_can_be_read_back(message: str, reason: str) -> None:
+    """It is kept in a status alone once its Pod is gone."""
+    told = ContainerExit(container="main", exit_code=137, reason=reason, message=message)
+    assert read_exit(cut(describe_exit(told))) == told
+
+
+def test_no_other_message_is_read_as_an_exit() -> None:
+    """That of an earlier attempt, above all, which a retry keeps."""
+    assert read_exit("Job a-1 failed (BackoffLimitExceeded): container main exited with 3") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("\x1b[31mred\x1b[0m", "red", id="colours"),
+        pytest.param("\x1b]0;title\x07text", "text", id="the window's title"),
+        pytest.param("a\r\nb\tc", "a\nb\tc", id="lines stay lines"),
+        pytest.param("\x00\x07\x9b", "\ufffd\ufffd\ufffd", id="binary"),
+        pytest.param("half a pair \ud83d", "half a pair \ufffd", id="no UTF-8"),
+        pytest.param("Zoë 🚀", "Zoë 🚀", id="text"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_taken_out(text: str, shown: str) -> None:
+    """`kubectl describe` prints a status as it is."""
+    assert cut(text) == shown
 
 
 def test_a_message_of_a_kibibyte_is_left_alone() -> None:

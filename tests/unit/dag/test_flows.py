@@ -33,6 +33,7 @@ YOUNGER_WAITING = rival("younger", 5, has_started=False)
         pytest.param(FORBID, OLDER_HELD, False, id="Forbid, the older one was suspended while it ran"),
         pytest.param(FORBID, OLDER_ENDED, True, id="Forbid, the older one has ended"),
         pytest.param(FORBID, OLDER_DELETED, True, id="Forbid, the older one goes without having run"),
+        pytest.param(FORBID, rival("older", -5, is_deleting=True), False, id="Forbid, the older one is on its way out"),
         pytest.param(FORBID, YOUNGER_RUNNING, False, id="Forbid, a younger one was let in by its Allow"),
         pytest.param(FORBID, YOUNGER_WAITING, True, id="Forbid, a younger one waits for us"),
         pytest.param(REPLACE, OLDER_RUNNING, False, id="Replace, until the older one has ended"),
@@ -69,14 +70,14 @@ def test_a_flow_that_has_started_waits_for_nobody() -> None:
 @pytest.mark.parametrize("policy", [FORBID, REPLACE])
 def test_a_job_of_an_earlier_flow_counts_as_active(policy: ConcurrencyPolicy) -> None:
     """Its flow may be gone, its Pods are not."""
-    decision = decide(Scene.of(job("a"), concurrency_policy=policy).beside(leftovers=("old-a-1",)).snapshot())
+    decision = decide(Scene.of(job("a"), concurrency_policy=policy).beside(leftovers=("Job old-a-1",)).snapshot())
     assert (created(decision), said(decision).phase) == ([], FlowPhase.PENDING)
-    assert "old-a-1" in (said(decision).message or "")
+    assert "Job old-a-1" in (said(decision).message or "")
 
 
 def test_allow_does_not_wait_for_jobs_of_an_earlier_flow() -> None:
     """Their names differ by the flow's UID."""
-    scene = Scene.of(job("a"), concurrency_policy=ALLOW).beside(leftovers=("old-a-1",))
+    scene = Scene.of(job("a"), concurrency_policy=ALLOW).beside(leftovers=("Job old-a-1",))
     assert created(decide(scene.snapshot())) == ["a/1"]
 
 
@@ -93,6 +94,9 @@ REPLACER = rival("newer", 5, policy=REPLACE, has_started=False)
         pytest.param(rival("newer", 5, policy=REPLACE, has_ended=True), False, id="one that has ended"),
         pytest.param(
             rival("newer", 5, policy=REPLACE, has_started=False, is_deleting=True), False, id="one that is deleted"
+        ),
+        pytest.param(
+            rival("newer", 5, policy=REPLACE, has_started=False, is_invalid=True), False, id="one that is invalid"
         ),
     ],
 )

@@ -250,6 +250,13 @@ def test_no_podfailurepolicy_excuses_a_timeout() -> None:
     assert phases(decision) == {"a": "Failed/TimedOut"}
 
 
+@pytest.mark.proves("failure-policy.deleted-job")
+def test_no_podfailurepolicy_judges_a_deleted_job() -> None:
+    """Whoever deleted it killed its containers."""
+    scene = Scene.of(job("a"), pod_failure_policy=rules(on_exit(IGNORE, 143))).deleted("a", exits=(exited(143),))
+    assert phases(decide(scene.snapshot())) == {"a": "Failed/JobDeleted"}
+
+
 def test_a_timeout_of_a_step_that_may_fail_does_not_end_the_flow() -> None:
     """Its dependents start in the same breath as its Job is deleted."""
     scene = Scene.of(job("a", timeout_seconds=60, continue_on_failure=True), job("b", "a")).running("a")

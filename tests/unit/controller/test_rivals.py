@@ -1,0 +1,140 @@
+"""What a flow sees of the others of its concurrency group, from caches that are filled by hand."""
+
+import json
+from typing import Any
+
+import pytest
+
+from zenflow.api.names import ANNOTATION_GROUP, LABEL_FLOW, LABEL_FLOW_UID
+from zenflow.controller.app import informers
+from zenflow.controller.caches import Caches
+from zenflow.controller.library import Library
+from zenflow.controller.memory import Memory
+from zenflow.controller.objects import FlowRecord
+from zenflow.controller.rivals import Rivals
+from zenflow.dag.snapshot import Rival
+
+GROUP = {"concurrencyPolicy": "Forbid", "concurrencyGroup": "nightly"}
+REPLACE = {**GROUP, "concurrencyPolicy": "Replace"}
+STEP = {"name": "a", "template": {"spec": {"template": {"spec": {"containers": [{"name": "main"}]}}}}}
+
+
+class Group:
+    """The flow `ours`, beside whatever a test puts in."""
+
+    def __init__(self) -> None:
+        self.flows, self.jobs, self.pods = informers("")
+        self._rivals = Rivals(Caches(self.flows.cache, self.jobs.cache, self.pods.cache), Library(), Memory())
+        self.flow("ours")
+
+    def flow(self, name: str, *, policy: Any = None, steps: Any = None, **parts: Any) -> None:
+        meta = {"creationTimestamp": "2026-01-01T00:00:00Z", **parts.pop("metadata", {})}
+        spec = {"steps": steps or [STEP], "executionPolicy": policy or GROUP, **parts.pop("spec", {})}
+        self._add(self.flows, name, meta, {"spec": spec, **parts})
+
+    def job(self, flow: str, *, kind: str = "JobFlow", **parts: Any) -> None:
+        owner = {"kind": kind, "name": flow, "uid": f"uid-{flow}", "controller": True}
+        self._add(self.jobs, f"{flow}-job", {**marks(flow), "ownerReferences": [owner]}, parts)
+
+    def pod(self, flow: str, phase: str) -> None:
+        owner = {"kind": "Job", "name": f"{flow}-job", "uid": f"uid-{flow}-job", "controller": True}
+        self._add(self.pods, f"{flow}-pod", {**marks(flow), "ownerReferences": [owner]}, {"status": {"phase": phase}})
+
+    def leftovers(self) -> tuple[str, ...]:
+        return self._rivals.leftovers(self._ours())
+
+    def rival(self) -> Rival:
+        [rival] = self._rivals.of(self._ours())
+        return rival
+
+    def _ours(self) -> FlowRecord:
+        return next(record for record in self.flows.cache.values() if record.metadata.name == "ours")
+
+    @staticmethod
+    def _add(informer: Any, name: str, metadata: dict[str, Any], parts: dict[str, Any]) -> None:
+        meta = {"name": name, "namespace": "default", "uid": f"uid-{name}", "resourceVersion": "1", **metadata}
+        new = informer.decode(json.dumps({"metadata": meta, **parts}).encode())
+        informer.replace([*informer.cache.values(), new], "1")
+
+
+def marks(flow: str) -> dict[str, Any]:
+    labels = {LABEL_FLOW: flow, LABEL_FLOW_UID: f"uid-{flow}"}
+    return {"labels": labels, "annotations": {ANNOTATION_GROUP: "nightly"}}
+
+
+FAILED = {"status": {"conditions": [{"type": "Failed", "status": "True"}]}}
+ENDED = {"status": {"phase": "Failed", "startTime": "2026-01-01T00:00:00Z"}}
+DELETED = {"metadata": {"deletionTimestamp": "2026-01-01T00:00:09Z"}}
+
+
+def test_a_job_of_a_deleted_flow_is_left_whatever_the_name_of_that_flow() -> None:
+    """Its group stands on the Job."""
+    group = Group()
+    group.job("gone")
+    assert group.leftovers() == ("Job gone-job",)
+
+
+@pytest.mark.parametrize("state", [ENDED, DELETED], ids=["ended", "being deleted"])
+def test_a_job_of_a_flow_that_does_not_speak_for_itself_is_left(state: dict[str, Any]) -> None:
+    group = Group()
+    group.flow("other", **state)
+    group.job("other")
+    assert group.leftovers() == ("Job other-job",)
+
+
+def test_what_is_finished_or_of_a_flow_that_runs_is_not_left() -> None:
+    """A flow that runs is a rival."""
+    group = Group()
+    group.job("gone", **FAILED)
+    group.flow("other", status={"phase": "Running", "startTime": "2026-01-01T00:00:00Z"})
+    group.job("other")
+    assert group.leftovers() == ()
+    assert group.rival().has_started
+
+
+def test_a_job_that_no_flow_controls_is_nobodys_business() -> None:
+    """Whatever its labels say."""
+    group = Group()
+    group.job("gone", kind="Workflow")
+    assert group.leftovers() == ()
+
+
+@pytest.mark.parametrize(("phase", "left"), [("Running", ("Pod gone-pod",)), ("Failed", ())])
+def test_a_pod_outlives_its_job(phase: str, left: tuple[str, ...]) -> None:
+    """Until its containers have ended."""
+    group = Group()
+    group.pod("gone", phase)
+    assert group.leftovers() == left
+
+
+def test_a_pod_is_not_looked_at_while_its_job_is_there() -> None:
+    """A Job that is finished has seen to its Pods."""
+    group = Group()
+    group.job("gone", **FAILED)
+    group.pod("gone", "Running")
+    assert group.leftovers() == ()
+
+
+def test_a_flow_has_started_when_a_job_of_it_is_there() -> None:
+    """A crash may have kept its start from its status."""
+    group = Group()
+    group.flow("other")
+    assert not group.rival().has_started
+    group.job("other")
+    assert group.rival().has_started
+
+
+@pytest.mark.parametrize(
+    ("parts", "fact"),
+    [
+        ({"policy": REPLACE}, (False, False)),
+        ({"policy": REPLACE, "spec": {"suspend": True}}, (True, False)),
+        ({"policy": REPLACE, "steps": [{**STEP, "dependencies": ["a"]}]}, (False, True)),
+    ],
+    ids=["valid", "suspended", "invalid"],
+)
+def test_a_flow_that_will_not_start_is_known(parts: dict[str, Any], fact: tuple[bool, bool]) -> None:
+    """It replaces nobody."""
+    group = Group()
+    group.flow("other", **parts)
+    assert (group.rival().is_suspended, group.rival().is_invalid) == fact
