@@ -68,6 +68,14 @@ NODE = (
         tags="no_btrfs no_devmapper no_zfs",
     ),
 )
+PROMETHEUS = (
+    Build(
+        "prometheus",
+        tuple((name, f"github.com/prometheus/prometheus/cmd/{name}") for name in ("prometheus", "promtool")),
+        # Targets are static here; the SDKs of two dozen clouds would be half of the build.
+        tags="remove_all_sd",
+    ),
+)
 
 
 def ensure(builds: Sequence[Build]) -> dict[str, Path]:

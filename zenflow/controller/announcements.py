@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zenflow.api.types import FlowPhase, JobFlowStatus, StepPhase, StepStatus
+from zenflow.controller.changes import changed_steps
 from zenflow.dag.steps import APPROVED, REJECTED, UNSTAMPED
 
 NORMAL: Literal["Normal"] = "Normal"
@@ -26,15 +27,12 @@ class Announcement:
 
 def announce(before: JobFlowStatus, after: JobFlowStatus) -> tuple[Announcement, ...]:
     """What changed between two published statuses that somebody should be told."""
-    known = {status.name: status for status in before.steps}
-    about_steps = (one for status in after.steps for one in _about_step(known.get(status.name), status))
+    about_steps = (one for was, now in changed_steps(before, after) for one in _about_step(was, now))
     return (*about_steps, *_about_flow(before, after))
 
 
-def _about_step(before: StepStatus | None, after: StepStatus) -> Iterator[Announcement]:
-    if before == after:
-        return
-    was = before.phase if before else StepPhase.PENDING
+def _about_step(before: StepStatus, after: StepStatus) -> Iterator[Announcement]:
+    was = before.phase
     text = f"Step {after.name}: {after.message or after.reason or after.phase}"
     if after.reason in (APPROVED, REJECTED) and after.phase is not was:
         yield Announcement(NORMAL if after.reason == APPROVED else WARNING, after.reason, text)
@@ -42,9 +40,9 @@ def _about_step(before: StepStatus | None, after: StepStatus) -> Iterator[Announ
         yield Announcement(WARNING, "StepFailed", text)
     elif after.phase is StepPhase.PENDING_APPROVAL:
         yield from _about_question(before, after, text)
-    elif after.next_retry_time and after.reason == "Backoff" and (before is None or before.reason != "Backoff"):
+    elif after.next_retry_time and after.reason == "Backoff" and before.reason != "Backoff":
         yield Announcement(WARNING, "StepRetry", text)
-    elif _is_held(after) and after.reason and (before is None or before.reason != after.reason):
+    elif _is_held(after) and after.reason and before.reason != after.reason:
         yield Announcement(WARNING, after.reason, text)
 
 

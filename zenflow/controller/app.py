@@ -4,7 +4,7 @@
 order; both get the very same App.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,12 @@ from prometheus_client import CollectorRegistry
 
 from zenflow.controller.applier import Applier, Parallel, one_by_one
 from zenflow.controller.caches import BY_GROUP, BY_OWNER, Caches, group_of
+from zenflow.controller.census import Census
+from zenflow.controller.handover import Handover
+from zenflow.controller.journal import Journal, Listener
 from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory
+from zenflow.controller.metrics import FlowMetrics
 from zenflow.controller.objects import (
     JOBFLOWS,
     JOBS,
@@ -48,7 +52,7 @@ NAME = "jobflow"
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the parts need of the world outside."""
+    """What the parts need of the world outside. `listeners` hear of each status that was published."""
 
     client: Client
     clock: Clock
@@ -56,6 +60,8 @@ class World:
     parallel: Parallel = one_by_one
     log: Any = None
     metrics: Metrics | None = None
+    leads: Callable[[], bool] = lambda: True
+    listeners: Sequence[Listener] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,11 @@ def build(settings: Settings, world: World) -> App:
     caches = Caches(flows.cache, jobs.cache, pods.cache)
     queue = WorkQueue(world.clock, metrics=metrics.queue(NAME))
     memory, library, barrier = Memory(), Library(), Barrier()
+    counts = FlowMetrics(metrics.registry)
+    handover = Handover(flows.cache, world.clock, counts.start_latency.observe)
+    flows.add_handler(handover.flow_changed)
+    jobs.add_handler(handover.job_changed)  # before the handler that wakes the flow
+    journal = Journal(counts, handover, log, world.listeners)
     wakes = Wakes(caches, memory, library, queue.add)
     flows.add_handler(wakes.flow_changed)
     jobs.add_handler(wakes.job_changed)
@@ -87,19 +98,18 @@ def build(settings: Settings, world: World) -> App:
     events = EventRecorder(world.client, world.clock, component="zen-flow-controller")
     reconciler = JobFlowReconciler(
         Observer(caches, library, memory, world.client, world.clock),
-        Applier(world.client, jobs, barrier, memory, clock=world.clock, parallel=world.parallel),
-        StatusWriter(world.client, flows, barrier, memory, events, clock=world.clock),
+        Applier(world.client, jobs, barrier, memory, journal, clock=world.clock, parallel=world.parallel),
+        StatusWriter(world.client, flows, barrier, memory, events, journal, clock=world.clock),
         memory,
     )
-    return App(
-        queue=queue,
-        loop=Loop(NAME, queue, reconciler, barrier, clock=world.clock, metrics=metrics, log=log),
-        reflectors=(
-            _reflector(flows, settings, world, log),
-            _reflector(jobs, settings, world, log),
-            _reflector(pods, settings, world, log),
-        ),
+    reflectors = (
+        _reflector(flows, settings, world, log),
+        _reflector(jobs, settings, world, log),
+        _reflector(pods, settings, world, log),
     )
+    metrics.registry.register(Census(flows.cache, memory, reflectors, world.leads))
+    loop = Loop(NAME, queue, reconciler, barrier, clock=world.clock, metrics=metrics, log=log, subject="flow")
+    return App(queue, loop, reflectors)
 
 
 def informers(namespace: str) -> tuple[Informer[FlowRecord], Informer[Job], Informer[Pod]]:

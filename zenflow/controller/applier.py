@@ -13,6 +13,7 @@ from typing import assert_never
 from zenflow.api import names
 from zenflow.api.types import JobFlow
 from zenflow.controller import manifests
+from zenflow.controller.journal import Journal
 from zenflow.controller.memory import Memory, Notes
 from zenflow.controller.objects import CLAIMS, CONFIG_MAPS, JOBFLOWS, JOBS, Job, decode_metadata
 from zenflow.dag.actions import Action, CreateJob, DeleteFlow, DeleteJob, EnsureClaim, EnsureConfigMap
@@ -71,12 +72,13 @@ class Applied:
 class Applier:
     """Writes children. Raises RuntimeFault where nothing is known about a write but that it must be tried again."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root hands in each part by name
         self,
         client: Client,
         jobs: Informer[Job],
         barrier: Barrier,
         memory: Memory,
+        journal: Journal,
         *,
         clock: Clock,
         parallel: Parallel = one_by_one,
@@ -85,6 +87,7 @@ class Applier:
         self._jobs = jobs
         self._barrier = barrier
         self._memory = memory
+        self._journal = journal
         self._clock = clock
         self._parallel = parallel
 
@@ -109,7 +112,7 @@ class Applier:
             case CreateJob():
                 return lambda: self._create_job(key, flow, action, notes, applied)
             case DeleteJob():
-                return lambda: self._delete(JOBS, action.name, flow.metadata.namespace, action.uid)
+                return lambda: self._delete_job(action, flow.metadata.namespace)
             case EnsureClaim(template):
                 body = manifests.claim(flow, template)
                 return lambda: self._ensure(CLAIMS, flow, template.metadata.name, body, notes)
@@ -139,42 +142,53 @@ class Applier:
             notes.refusals.pop(step, None)
             notes.refused_times.pop(step, None)
             return
+        self._journal.refused(JOBS.kind, step, notes.refusals[step].reason)
         applied.look_again = True
 
     def _create_or_find(self, flow: JobFlow, action: CreateJob) -> bytes:
         """The Job as stored. One that exists already is success only if the flow controls it, by UID."""
         namespace = flow.metadata.namespace
+        name = names.job_name(flow.metadata.name, flow.metadata.uid, action.step.name, action.attempt)
         try:
-            return self._client.create(JOBS, manifests.job(flow, action.step, action.attempt), namespace)
+            body = self._client.create(JOBS, manifests.job(flow, action.step, action.attempt), namespace)
         except AlreadyExists as error:
-            name = names.job_name(flow.metadata.name, flow.metadata.uid, action.step.name, action.attempt)
             body = self._client.get(JOBS, name, namespace)
             if decode_metadata(body).controller_uid == flow.metadata.uid:
                 return body
             text = f"Job {name} exists and belongs to something else: delete or rename it"
             raise AlreadyExists(error.status, error.reason, text) from error
+        self._journal.job_created(flow, action.step, action.attempt, name)
+        return body
 
     def _ensure(self, resource: Resource, flow: JobFlow, name: str, body: bytes, notes: Notes) -> None:
-        subject = f"{resource.kind}/{name}"
+        refusal = self._refusal_of(resource, flow, name, body, notes)
+        subject = _subject(resource, name)
+        if refusal is None:
+            notes.resource_refusals.pop(subject, None)
+        else:
+            notes.resource_refusals[subject] = refusal
+            self._journal.refused(resource.kind, name, refusal.reason)
+
+    def _refusal_of(self, resource: Resource, flow: JobFlow, name: str, body: bytes, notes: Notes) -> Refusal | None:
+        """Have the object, or say why not."""
+        subject = _subject(resource, name)
         try:
             self._client.create(resource, body, flow.metadata.namespace)
         except AlreadyExists:
             existing = decode_metadata(self._client.get(resource, name, flow.metadata.namespace))
             if existing.deletion_timestamp is not None:
                 text = f"{resource.kind} {name} is being deleted; it is made anew when it is gone"
-                notes.resource_refusals[subject] = self._later(notes, subject, "BeingDeleted", text, _LONGEST_DELETION)
-                return
+                return self._later(notes, subject, "BeingDeleted", text, _LONGEST_DELETION)
             if existing.controller_uid != flow.metadata.uid:
                 text = f"{resource.kind} {name} exists and belongs to something else: delete or rename it"
-                notes.resource_refusals[subject] = Refusal("ResourceConflict", text, is_final=True)
-                return
+                return Refusal("ResourceConflict", text, is_final=True)
         except (Invalid, BadRequest) as error:
-            notes.resource_refusals[subject] = Refusal("InvalidTemplate", error.message, is_final=True)
-            return
+            return Refusal("InvalidTemplate", error.message, is_final=True)
         except Forbidden as error:
-            notes.resource_refusals[subject] = self._forbidden(notes, subject, error)
-            return
-        notes.resource_refusals.pop(subject, None)
+            return self._forbidden(notes, subject, error)
+        else:
+            self._journal.resource_created(resource.kind, name)
+        return None
 
     def _forbidden(self, notes: Notes, subject: str, error: Forbidden) -> Refusal:
         return self._later(notes, subject, "QuotaExceeded" if error.is_quota else "Forbidden", error.message)
@@ -189,9 +203,11 @@ class Applier:
         retry_at = self._clock.now() + timedelta(seconds=seconds)
         return Refusal(reason, advise(reason, message), retry_at=retry_at)
 
-    def _delete(self, resource: Resource, name: str, namespace: str, uid: str) -> None:
+    def _delete_job(self, action: DeleteJob, namespace: str) -> None:
+        known = self._jobs.cache.get(Key(namespace, action.name))
         with suppress(NotFound, Conflict):  # gone, or another object of the same name: nothing of ours is left
-            self._client.delete(resource, name, namespace, uid=uid)
+            self._client.delete(JOBS, action.name, namespace, uid=action.uid)
+            self._journal.job_deleted(action.name, known.step if known else "", known.attempt if known else 0)
 
     def _delete_flow(self, flow: JobFlow) -> None:
         """On the version the decision was made from: whoever changed the flow since is heard first."""
@@ -200,3 +216,8 @@ class Applier:
             self._client.delete(
                 JOBFLOWS, meta.name, meta.namespace, uid=meta.uid, resource_version=meta.resource_version
             )
+            self._journal.flow_deleted()
+
+
+def _subject(resource: Resource, name: str) -> str:
+    return f"{resource.kind}/{name}"

@@ -41,6 +41,10 @@ class Memory:
         with self._lock:
             return self._notes.setdefault(uid, Notes())
 
+    def find(self, uid: str) -> Notes | None:
+        """The notes about a flow, if there are any; for readers who hold no key."""
+        return self._notes.get(uid)
+
     def forget(self, uid: str) -> None:
         """The flow has ended or is gone."""
         with self._lock:

@@ -171,6 +171,7 @@ class FlowRecord(msgspec.Struct, frozen=True):
     is_suspended: bool
     has_started: bool
     has_ended: bool
+    phase: FlowPhase | None = None  # None: no status yet
 
 
 class _Policy(msgspec.Struct, frozen=True, rename="camel"):
@@ -230,7 +231,11 @@ def decode_flow(line: bytes) -> FlowRecord:
         is_suspended=spec.suspend,
         has_started=bool(phase.start_time),
         has_ended=phase.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED),
+        phase=_PHASES.get(phase.phase),
     )
+
+
+_PHASES = {phase.value: phase for phase in FlowPhase}
 
 
 def _spec_of(raw: _RawFlow) -> _SpecOnly:

@@ -5,11 +5,12 @@ import random
 import socket
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from tenacity import Retrying, stop_after_attempt, wait_exponential_jitter
 
 from zenflow.api import webhooks
@@ -41,7 +42,9 @@ def run(settings: Settings, connect: Callable[[], KubeTransport]) -> int:
     elector = _elector(settings, connect, clock)
     if elector is not None:
         metrics.lease(elector.terms.name, lambda: elector.is_leader)
-    app = build(settings, _world(settings, _fenced(transport, elector), clock, metrics, log))
+    ProcessCollector(registry=registry)
+    world = _world(settings, Client(_fenced(transport, elector), retrying=_retrying), clock, metrics, log)
+    app = build(settings, replace(world, leads=lambda: elector is None or elector.is_leader))
     problems: list[Callable[[], tuple[str, ...]]] = []
     client = Client(transport, retrying=_retrying)  # not fenced: every replica answers the API server
     keeper = _keeper(settings, client, clock, log)
@@ -57,9 +60,9 @@ def run(settings: Settings, connect: Callable[[], KubeTransport]) -> int:
     return manager.run()
 
 
-def _world(settings: Settings, transport: Transport, clock: Clock, metrics: Metrics, log: Any) -> World:
+def _world(settings: Settings, client: Client, clock: Clock, metrics: Metrics, log: Any) -> World:
     return World(
-        client=Client(transport, retrying=_retrying),
+        client=client,
         clock=clock,
         random=random.random,
         parallel=Pool(settings.parallel_writes),

@@ -12,6 +12,7 @@ import msgspec
 from zenflow.api.names import API_VERSION, KIND
 from zenflow.api.types import JobFlow, JobFlowStatus, JobRef, StepStatus
 from zenflow.controller.announcements import announce
+from zenflow.controller.journal import Journal
 from zenflow.controller.memory import Memory
 from zenflow.controller.objects import JOBFLOWS, FlowRecord, decode_metadata
 from zenflow.dag.actions import Decision
@@ -37,13 +38,14 @@ def interval(steps: int) -> float:
 class StatusWriter:
     """Publishes decisions."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root hands in each part by name
         self,
         client: Client,
         flows: Informer[FlowRecord],
         barrier: Barrier,
         memory: Memory,
         events: EventRecorder,
+        journal: Journal,
         *,
         clock: Clock,
     ) -> None:
@@ -52,6 +54,7 @@ class StatusWriter:
         self._barrier = barrier
         self._memory = memory
         self._events = events
+        self._journal = journal
         self._clock = clock
 
     def publish(self, key: Key, flow: JobFlow, decision: Decision, job_uids: Mapping[str, str]) -> float | None:
@@ -77,6 +80,7 @@ class StatusWriter:
         reference = _reference(flow, version)
         for one in announce(flow.status, status):
             self._events.record(reference, one.type, one.reason, one.message)
+        self._journal.published(flow, status)
         return None
 
     def _write(self, key: Key, flow: JobFlow, status: JobFlowStatus) -> str:

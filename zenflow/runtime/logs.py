@@ -23,19 +23,30 @@ def configure(format_: Format = "json", level: str = "info", stream: TextIO | No
     threshold = logging.getLevelNamesMapping().get(level.upper())
     if threshold is None:
         raise ValueError(f'"{level}" is no log level: debug, info, warning, error')
+    facts: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderers = _renderers(format_, out)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *_renderers(format_, out),
-        ],
+        processors=[*facts, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=True,
     )
-    # urllib3 and the kubernetes package report through the standard library; below a warning nobody needs it.
-    logging.basicConfig(stream=out, level=max(threshold, logging.WARNING), force=True)
+    _catch_standard_library(out, threshold, facts, renderers)
+
+
+def _catch_standard_library(out: TextIO, threshold: int, facts: list[Any], renderers: list[Any]) -> None:
+    """urllib3 and others report through the standard library; below a warning nobody needs it."""
+    handler = logging.StreamHandler(out)
+    origin = structlog.stdlib.add_logger_name
+    unpack = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=[*facts, origin], processors=[unpack, *renderers])
+    )
+    logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
 
 
 def _renderers(format_: Format, out: TextIO) -> list[Any]:

@@ -4,8 +4,12 @@ The only place that logs and counts failed reconciles. Starts no thread: the Man
 `step`s at once, the simulator one at a time.
 """
 
+import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from structlog.contextvars import bound_contextvars
 
 from zenflow.runtime.barrier import Barrier
 from zenflow.runtime.cache import Key
@@ -34,7 +38,11 @@ class Reconciler(Protocol):
 
 
 class Loop:
-    """Takes keys off a queue and reconciles them."""
+    """Takes keys off a queue and reconciles them.
+
+    Every line that is logged while a key is held names it under `subject`, and carries the reconcile's own id, as
+    controller-runtime's `reconcileID`: what one reconcile did can be found by it.
+    """
 
     def __init__(  # noqa: PLR0913 - the composition root hands in each part by name
         self,
@@ -46,6 +54,8 @@ class Loop:
         clock: Clock,
         metrics: Metrics,
         log: Any,
+        subject: str = "object",
+        new_id: Callable[[], object] = uuid.uuid4,
     ) -> None:
         self.name = name
         self.queue = queue
@@ -54,6 +64,8 @@ class Loop:
         self._clock = clock
         self._metrics = metrics.loop(name)
         self._log = log
+        self._subject = subject
+        self._new_id = new_id
         barrier.on_ready(queue.add)
 
     def set_workers(self, workers: int) -> None:
@@ -81,6 +93,11 @@ class Loop:
             return
         # The reconcile says anew when it wants to be called; an older wish would only repeat it.
         self.queue.cancel_delay(key)
+        facts = {"controller": self.name, self._subject: str(key), "reconcileID": self._new_id()}
+        with bound_contextvars(**facts):
+            self._reconcile(key)
+
+    def _reconcile(self, key: Key) -> None:
         started = self._clock.monotonic()
         self._metrics.started()
         try:
@@ -96,13 +113,13 @@ class Loop:
             self.queue.add_after(key, after)
 
     def _retry(self, key: Key, error: Exception) -> None:
-        log = self._log.bind(controller=self.name, namespace=key.namespace, name=key.name)
         if isinstance(error, Conflict):
-            log.debug("object changed meanwhile, reconciling again", error=str(error))
+            self._log.debug("object changed meanwhile, reconciling again", error=str(error))
         elif isinstance(error, RuntimeFault):
-            log.warning("reconcile failed", error=str(error), reason=type(error).__name__)
+            self._log.warning("reconcile failed", error=str(error), reason=type(error).__name__)
         else:
-            log.error("reconcile failed", error=str(error), exc_info=error)
+            self._metrics.panicked()
+            self._log.error("reconcile failed", error=str(error), exc_info=error)
         asked = error.retry_after if isinstance(error, ApiError) else None
         if asked:
             self.queue.add_after(key, asked)

@@ -8,6 +8,7 @@ on holding its Lease is worse than none.
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -205,8 +206,9 @@ class Pool:
     def __call__(self, tasks: Sequence[Task]) -> Sequence[BaseException | None]:
         """Run all of them to their end; what each raised, or None, in their order."""
         futures: list[Future[None]] = [Future() for _ in tasks]
-        for item in list(zip(futures, tasks, strict=True))[1:]:
-            self._tasks.put(item)
+        for future, task in list(zip(futures, tasks, strict=True))[1:]:
+            # What is bound to log lines here stays bound there.
+            self._tasks.put((future, partial(copy_context().run, task)))
         if tasks:
             _settle(futures[0], tasks[0])  # the caller does one itself: it would only wait
         return [future.exception() for future in futures]

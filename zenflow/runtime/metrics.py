@@ -13,8 +13,24 @@ from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import ApiError, RuntimeFault
 from zenflow.runtime.transport import Request, Response, Stream, Transport
 
-_QUEUE_BUCKETS = tuple(10.0**exponent for exponent in range(-6, 4))  # 1 µs to 17 min, as a queue may be idle or stuck
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+def _exponential(start: float, factor: float, count: int) -> tuple[float, ...]:
+    """Bounds as client_golang computes them, by repeated multiplication: its rounding is part of the label `le`."""
+    bounds = [start]
+    while len(bounds) < count:
+        bounds.append(bounds[-1] * factor)
+    return tuple(bounds)
+
+
+# The bounds are the originals', so that histograms of several controllers add up.
+QUEUE_BUCKETS = _exponential(10e-9, 10, 12)
+# fmt: off
+RECONCILE_BUCKETS = (
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 1.75,
+    2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60.0,
+)
+# fmt: on
+REQUEST_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 _WATCHED = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -52,21 +68,21 @@ class Metrics:
         self.master.labels(name).set_function(lambda: float(is_leader()))
 
     def _declare_queue(self, registry: CollectorRegistry) -> None:
-        label = ["name"]
-        self.depth = Gauge("workqueue_depth", "Keys that wait for a worker.", label, registry=registry)
-        self.adds = Counter("workqueue_adds", "Keys added.", label, registry=registry)
-        self.retries = Counter("workqueue_retries", "Keys added again after a failure.", label, registry=registry)
+        labels = ["name", "controller"]  # client-go's label, and controller-runtime's with the same value
+        self.depth = Gauge("workqueue_depth", "Keys that wait for a worker.", labels, registry=registry)
+        self.adds = Counter("workqueue_adds", "Keys added.", labels, registry=registry)
+        self.retries = Counter("workqueue_retries", "Keys added again after a failure.", labels, registry=registry)
         self.queue_duration = Histogram(
-            "workqueue_queue_duration_seconds", "From add to worker.", label, registry=registry, buckets=_QUEUE_BUCKETS
+            "workqueue_queue_duration_seconds", "From add to worker.", labels, registry=registry, buckets=QUEUE_BUCKETS
         )
         self.work_duration = Histogram(
-            "workqueue_work_duration_seconds", "From worker to done.", label, registry=registry, buckets=_QUEUE_BUCKETS
+            "workqueue_work_duration_seconds", "From worker to done.", labels, registry=registry, buckets=QUEUE_BUCKETS
         )
         self.unfinished = Gauge(
-            "workqueue_unfinished_work_seconds", "Sum of the times keys in work are held.", label, registry=registry
+            "workqueue_unfinished_work_seconds", "Sum of the times keys in work are held.", labels, registry=registry
         )
         self.longest = Gauge(
-            "workqueue_longest_running_processor_seconds", "The longest of these times.", label, registry=registry
+            "workqueue_longest_running_processor_seconds", "The longest of these times.", labels, registry=registry
         )
 
     def _declare_loop(self, registry: CollectorRegistry) -> None:
@@ -75,12 +91,15 @@ class Metrics:
             "controller_runtime_reconcile", "Reconciles by result.", [*label, "result"], registry=registry
         )
         self.errors = Counter("controller_runtime_reconcile_errors", "Failed reconciles.", label, registry=registry)
+        self.panics = Counter(
+            "controller_runtime_reconcile_panics", "Of these, those that failed by a bug.", label, registry=registry
+        )
         self.reconcile_time = Histogram(
             "controller_runtime_reconcile_time_seconds",
             "Time of a reconcile.",
             label,
             registry=registry,
-            buckets=_SECONDS,
+            buckets=RECONCILE_BUCKETS,
         )
         self.active = Gauge("controller_runtime_active_workers", "Workers that hold a key.", label, registry=registry)
         self.workers = Gauge("controller_runtime_max_concurrent_reconciles", "Workers.", label, registry=registry)
@@ -94,7 +113,7 @@ class Metrics:
             "Time to the answer.",
             ["verb", "host"],
             registry=registry,
-            buckets=_SECONDS,
+            buckets=REQUEST_BUCKETS,
         )
         self.master = Gauge("leader_election_master_status", "1 while this process leads.", ["name"], registry=registry)
 
@@ -103,18 +122,18 @@ class QueueSeries:
     """What a WorkQueue reports as it happens (`queue.QueueMetrics`)."""
 
     def __init__(self, metrics: Metrics, name: str) -> None:
-        self._name = name
+        self._labels = (name, name)
         self._metrics = metrics
-        self._adds = metrics.adds.labels(name)
-        self._retries = metrics.retries.labels(name)
-        self._waited = metrics.queue_duration.labels(name)
-        self._worked = metrics.work_duration.labels(name)
+        self._adds = metrics.adds.labels(*self._labels)
+        self._retries = metrics.retries.labels(*self._labels)
+        self._waited = metrics.queue_duration.labels(*self._labels)
+        self._worked = metrics.work_duration.labels(*self._labels)
 
     def bind(self, queue: Sized) -> None:
         """Read the gauges from the queue at scrape time, so that they cost nothing in between."""
-        self._metrics.depth.labels(self._name).set_function(lambda: len(queue))
-        self._metrics.unfinished.labels(self._name).set_function(lambda: sum(queue.held_for()))
-        self._metrics.longest.labels(self._name).set_function(lambda: max(queue.held_for(), default=0.0))
+        self._metrics.depth.labels(*self._labels).set_function(lambda: len(queue))
+        self._metrics.unfinished.labels(*self._labels).set_function(lambda: sum(queue.held_for()))
+        self._metrics.longest.labels(*self._labels).set_function(lambda: max(queue.held_for(), default=0.0))
 
     def added(self) -> None:
         self._adds.inc()
@@ -138,6 +157,7 @@ class LoopSeries:
             for result in ("success", "requeue_after", "requeue", "error")
         }
         self._errors = metrics.errors.labels(name)
+        self._panics = metrics.panics.labels(name)
         self._time = metrics.reconcile_time.labels(name)
         self._active = metrics.active.labels(name)
         self._workers = metrics.workers.labels(name)
@@ -157,6 +177,10 @@ class LoopSeries:
         self._time.observe(seconds)
         if result == "error":
             self._errors.inc()
+
+    def panicked(self) -> None:
+        """A reconcile raised what is no refusal of the world: a bug."""
+        self._panics.inc()
 
 
 class MeteredTransport:

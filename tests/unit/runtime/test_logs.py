@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -13,8 +14,10 @@ from zenflow.runtime.logs import configure
 @pytest.fixture(autouse=True)
 def _restore() -> Iterator[None]:
     """The configuration is the process's."""
+    handlers, level = logging.root.handlers[:], logging.root.level
     yield
     structlog.reset_defaults()
+    logging.root.handlers[:], logging.root.level = handlers, level
 
 
 def test_a_json_line_carries_event_level_time_and_facts() -> None:
@@ -46,6 +49,19 @@ def test_what_is_below_the_level_is_not_written(level: str, seen: int) -> None:
     log.info("i")
     log.warning("w")
     assert len(out.getvalue().splitlines()) == seen
+
+
+@pytest.mark.proves("observability.json-logs")
+def test_what_a_library_says_becomes_a_line_like_any_other() -> None:
+    """urllib3 knows only the standard library's logging; a collector must not meet a line that is no JSON."""
+    out = io.StringIO()
+    configure("json", "info", out)
+    logging.getLogger("urllib3.connectionpool").warning("Retrying after %s", "reset")
+    logging.getLogger("urllib3.connectionpool").info("nobody needs this")
+    (line,) = map(json.loads, out.getvalue().splitlines())
+    facts = {"event": "Retrying after reset", "level": "warning", "logger": "urllib3.connectionpool"}
+    assert facts.items() <= line.items()
+    assert line["timestamp"].endswith("Z")
 
 
 def test_a_console_line_is_for_people() -> None:

@@ -1,9 +1,11 @@
 """One key at a time through barrier and reconciler, whatever the reconciler does."""
 
 from collections import deque
+from collections.abc import Callable
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.contextvars import get_contextvars
 from structlog.testing import CapturingLogger
 
 from tests.support.clock import VirtualClock
@@ -20,13 +22,16 @@ A, B = key("a"), key("b")
 
 
 class Log:
-    """Takes what structlog would: level, event and facts of each line."""
+    """Takes what structlog would: level, event and facts of each line, those bound around it included."""
 
     def __init__(self) -> None:
         self.inner = CapturingLogger()
+        self.bound: list[dict[str, object]] = []
 
-    def bind(self, **facts: object) -> CapturingLogger:
-        return self.inner
+    def __getattr__(self, level: str) -> Callable[..., None]:
+        self.bound.append(get_contextvars())
+        method: Callable[..., None] = getattr(self.inner, level)
+        return method
 
     @property
     def levels(self) -> list[str]:
@@ -52,6 +57,8 @@ class Stage:
             clock=self.clock,
             metrics=Metrics(self.registry),
             log=self.log,
+            subject="thing",
+            new_id=lambda: f"id-{len(self.reconciled)}",
         )
 
     def reconcile(self, item: Key) -> Result:
@@ -136,9 +143,26 @@ def test_a_failure_is_logged_once_counted_and_tried_again(
     assert stage.log.levels == [level]
     assert stage.count("controller_runtime_reconcile_total", result=result) == 1
     assert stage.count("controller_runtime_reconcile_errors_total") == (1 if result == "error" else 0)
+    assert stage.count("controller_runtime_reconcile_panics_total") == (
+        1 if isinstance(error, ZeroDivisionError) else 0
+    )
     stage.clock.advance(0.005)
     stage.run()
     assert stage.reconciled == ["a", "a"]
+
+
+@pytest.mark.proves("observability.reconcile-id")
+def test_each_reconcile_binds_what_it_is_about_and_an_id_of_its_own(stage: Stage) -> None:
+    """The lines of one reconcile can be found by it; nothing of it is left for the next."""
+    stage.outcomes.extend([RuntimeError("once"), RuntimeError("twice")])
+    stage.queue.add(A)
+    stage.queue.add(B)
+    stage.run()
+    assert stage.log.bound == [
+        {"controller": "things", "thing": str(A), "reconcileID": "id-0"},
+        {"controller": "things", "thing": str(B), "reconcileID": "id-1"},
+    ]
+    assert get_contextvars() == {}
 
 
 def test_a_failing_key_slows_no_other(stage: Stage) -> None:
