@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.cluster.control_plane import free_ports
 from tests.e2e import policies
 from tests.e2e.outcome import Outcome
 from tests.support.kubectl import Kubectl
@@ -26,7 +27,12 @@ class Target:
         self.kubectl = kubectl
         self.folder = folder
         self.recorder = Recorder(kubectl.kubeconfig, folder)
-        flags = (f"--kubeconfig={controller_kubeconfig}", "--bind-address=127.0.0.1", "--metrics-port=0")
+        (self.metrics_port,) = free_ports(1)
+        flags = (
+            f"--kubeconfig={controller_kubeconfig}",
+            "--bind-address=127.0.0.1",
+            f"--metrics-port={self.metrics_port}",
+        )
         self.controller = Program((*ZENFLOW, "controller", *flags), folder / "controller.log")
 
     def start(self) -> None:

@@ -30,6 +30,7 @@ _STEP_ENDS: Final = (
     (StepPhase.SUCCEEDED, ""),
     *((StepPhase.FAILED, reason) for reason in ("JobFailed", "JobDeleted", "TimedOut", "InvalidTemplate", "Rejected")),
 )
+_REFUSALS: Final = ("QuotaExceeded", "Forbidden", "InvalidTemplate", "ResourceConflict", "BeingDeleted")
 _ANSWERS: Final = {"Approved": "approved", "Rejected": "rejected"}
 
 
@@ -100,6 +101,8 @@ class FlowMetrics:
             ["reason"],
             registry=registry,
         )
+        for reason in _REFUSALS:
+            self.refusals.labels(reason)
         self.start_latency = Histogram(
             "zenflow_step_start_latency_seconds",
             "From the news that the last dependency's Job has ended to the answer that the step's Job is created.",
