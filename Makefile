@@ -108,7 +108,7 @@ lock: ## take the newest versions pyproject.toml allows into requirements/ (run 
 	@test "$(TAG)" = 3.11 || { echo "make lock: run it with the oldest supported Python: make lock PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv --clear $(LOCKER)
 	$(LOCKER)/bin/pip install --quiet --disable-pip-version-check pip-tools==$(PIP_TOOLS)
-	$(COMPILE) -o requirements/runtime.txt pyproject.toml
+	$(COMPILE) -o requirements/runtime.txt --extra otel pyproject.toml
 	$(COMPILE) -o requirements/build.txt --build-deps-for editable --only-build-deps pyproject.toml
 	$(COMPILE) -o requirements/dev.txt --extra dev -c requirements/runtime.txt pyproject.toml
 

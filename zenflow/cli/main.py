@@ -143,6 +143,13 @@ def controller_command(  # each is a flag  # noqa: PLR0913
     lease_namespace: Annotated[
         str, typer.Option(help="Where the Lease is [default: the Pod's namespace, else default].")
     ] = "",
+    otlp_endpoint: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Gets a trace of each flow that ends, by OTLP over HTTP [default: $OTEL_EXPORTER_OTLP_ENDPOINT].",
+        ),
+    ] = "",
     log_format: Annotated[LogFormat, typer.Option(help="For machines or for people.")] = "json",
     log_level: Annotated[LogLevel, typer.Option(help="The least that is logged.")] = "info",
 ) -> None:
@@ -169,6 +176,7 @@ def controller_command(  # each is a flag  # noqa: PLR0913
         webhook_port=webhook_port,
         certificate=certificate,
         private_key=private_key,
+        otlp_endpoint=otlp_endpoint,
         leader_election=LeaderElection(enabled=leader_elect, namespace=lease_namespace),
     )
     status = controller.run(

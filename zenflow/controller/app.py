@@ -4,7 +4,7 @@
 order; both get the very same App.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from zenflow.controller.applier import Applier, Parallel, one_by_one
 from zenflow.controller.caches import BY_GROUP, BY_OWNER, Caches, group_of
 from zenflow.controller.census import Census
 from zenflow.controller.handover import Handover
-from zenflow.controller.journal import Journal, Listener
+from zenflow.controller.journal import Journal
 from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory
 from zenflow.controller.metrics import FlowMetrics
@@ -37,7 +37,7 @@ from zenflow.controller.settings import Settings
 from zenflow.controller.status import StatusWriter
 from zenflow.controller.wakes import Wakes
 from zenflow.runtime.barrier import Barrier
-from zenflow.runtime.cache import T
+from zenflow.runtime.cache import Cache, T
 from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.events import EventRecorder
@@ -52,7 +52,7 @@ NAME = "jobflow"
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the parts need of the world outside. `listeners` hear of each status that was published."""
+    """What the parts need of the world outside. `leads`: whether this replica is the one that acts."""
 
     client: Client
     clock: Clock
@@ -61,7 +61,6 @@ class World:
     log: Any = None
     metrics: Metrics | None = None
     leads: Callable[[], bool] = lambda: True
-    listeners: Sequence[Listener] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +70,12 @@ class App:
     queue: WorkQueue
     loop: Loop
     reflectors: tuple[Reflector[FlowRecord], Reflector[Job], Reflector[Pod]]
+    journal: Journal
+
+    @property
+    def jobs(self) -> Cache[Job]:
+        """What is known of Jobs."""
+        return self.reflectors[1].informer.cache
 
     @property
     def has_synced(self) -> bool:
@@ -90,7 +95,7 @@ def build(settings: Settings, world: World) -> App:
     handover = Handover(flows.cache, world.clock, counts.start_latency.observe)
     flows.add_handler(handover.flow_changed)
     jobs.add_handler(handover.job_changed)  # before the handler that wakes the flow
-    journal = Journal(counts, handover, log, world.listeners)
+    journal = Journal(counts, handover, log)
     wakes = Wakes(caches, memory, library, queue.add)
     flows.add_handler(wakes.flow_changed)
     jobs.add_handler(wakes.job_changed)
@@ -109,7 +114,7 @@ def build(settings: Settings, world: World) -> App:
     )
     metrics.registry.register(Census(flows.cache, memory, reflectors, world.leads))
     loop = Loop(NAME, queue, reconciler, barrier, clock=world.clock, metrics=metrics, log=log, subject="flow")
-    return App(queue, loop, reflectors)
+    return App(queue, loop, reflectors, journal)
 
 
 def informers(namespace: str) -> tuple[Informer[FlowRecord], Informer[Job], Informer[Pod]]:

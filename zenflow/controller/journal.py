@@ -4,7 +4,6 @@ Called after the fact, by the worker that did it; nothing here asks the API serv
 containers and of the API server stay out of it: they may hold what the owner of the flow alone may read.
 """
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 from zenflow.api.types import JobFlow, JobFlowStatus, Step, StepPhase
@@ -22,11 +21,15 @@ class Listener(Protocol):
 class Journal:
     """One for the controller; its lines carry what the Loop has bound: flow and reconcileID."""
 
-    def __init__(self, metrics: FlowMetrics, handover: Handover, log: Any, listeners: Sequence[Listener] = ()) -> None:
+    def __init__(self, metrics: FlowMetrics, handover: Handover, log: Any) -> None:
         self._metrics = metrics
         self._handover = handover
         self._log = log
-        self._listeners = (metrics, *listeners)
+        self._listeners: list[Listener] = [metrics]
+
+    def listen(self, listener: Listener) -> None:
+        """Tell it of each status that is published from now on."""
+        self._listeners.append(listener)
 
     def job_created(self, flow: JobFlow, step: Step, attempt: int, name: str) -> None:
         """The API server has made the Job of an attempt."""

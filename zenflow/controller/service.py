@@ -14,9 +14,10 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from tenacity import Retrying, stop_after_attempt, wait_exponential_jitter
 
 from zenflow.api import webhooks
-from zenflow.controller import webhook
-from zenflow.controller.app import World, build
+from zenflow.controller import otlp, webhook
+from zenflow.controller.app import App, World, build
 from zenflow.controller.settings import Settings
+from zenflow.controller.traces import Traces
 from zenflow.runtime import authority, serving
 from zenflow.runtime.authority import Keeper, Terms
 from zenflow.runtime.client import Client
@@ -45,19 +46,37 @@ def run(settings: Settings, connect: Callable[[], KubeTransport]) -> int:
     ProcessCollector(registry=registry)
     world = _world(settings, Client(_fenced(transport, elector), retrying=_retrying), clock, metrics, log)
     app = build(settings, replace(world, leads=lambda: elector is None or elector.is_leader))
+    traces = _traces(settings, app, registry, log)
     problems: list[Callable[[], tuple[str, ...]]] = []
     client = Client(transport, retrying=_retrying)  # not fenced: every replica answers the API server
     keeper = _keeper(settings, client, clock, log)
     servers = _probed(settings, registry, lambda: sum((each() for each in problems), ()), log)
     servers += _reviewing(settings, client, keeper, log)
-    chores = {"certificate": keeper.step} if keeper else {}
-    manager = Manager(
-        Parts(app.reflectors, [(app.loop, settings.workers)], elector, servers, chores), clock=clock, log=log
+    chores = {"certificate": keeper.step if keeper else None, "traces": traces.step if traces else None}
+    parts = Parts(
+        app.reflectors,
+        [(app.loop, settings.workers)],
+        elector,
+        servers,
+        {name: step for name, step in chores.items() if step},
     )
+    manager = Manager(parts, clock=clock, log=log)
     problems += [lambda: manager.problems, *([lambda: keeper.problems] if keeper else [])]
     manager.stop_on_signals()
     log.info("started", server=connection.host, namespace=settings.namespace or "all")
-    return manager.run()
+    status = manager.run()
+    if traces is not None:
+        traces.flush()
+    return status
+
+
+def _traces(settings: Settings, app: App, registry: CollectorRegistry, log: Any) -> Traces | None:
+    """On request: OpenTelemetry costs memory that most controllers can do without."""
+    if not otlp.is_wanted(settings.otlp_endpoint):
+        return None
+    traces = Traces(app.jobs, otlp.sender(settings.otlp_endpoint), registry, log=log)
+    app.journal.listen(traces)
+    return traces
 
 
 def _world(settings: Settings, client: Client, clock: Clock, metrics: Metrics, log: Any) -> World:

@@ -39,6 +39,7 @@ class Settings(BaseModel):
         "", description="File with the webhook's certificate, read again when it changes; self-made when empty."
     )
     private_key: str = Field("", description="File with the webhook's private key.")
+    otlp_endpoint: str = Field("", description="Base URL of a collector that gets a trace for each flow that ends.")
     leader_election: LeaderElection = Field(default_factory=LeaderElection)
 
     @model_validator(mode="after")
