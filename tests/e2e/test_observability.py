@@ -93,8 +93,15 @@ def test_every_alert_is_evaluated_and_none_cries_wolf(prometheus: Prometheus) ->
 
     rules = eventually(evaluated, within=60, what="every rule has been evaluated")
     assert {rule["name"]: rule.get("lastError", "") for rule in rules if rule["health"] != "ok"} == {}
-    assert len(rules) >= 14
+    assert len(rules) == 15
     assert [rule["name"] for rule in rules if rule["state"] == "firing"] == []
+
+
+@pytest.mark.proves("observability.alerts-fire")
+def test_each_alert_fires_when_it_should_and_not_otherwise() -> None:
+    """Prometheus' own unit tests of rules."""
+    tested = promtool("test", "rules", ROOT / "tests" / "alerts" / "alerts_test.yaml")
+    assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
 @pytest.mark.proves("observability.dashboard-has-data")

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry
+from structlog.contextvars import bound_contextvars, get_contextvars
 
 from tests.support.transport import FlakyTransport
 from tests.support.waiting import eventually
@@ -228,3 +229,28 @@ class TestPool:
     def test_nothing_to_do(self) -> None:
         """No tasks, no results."""
         assert list(Pool(1)([])) == []
+
+
+def test_parallel_writes_log_under_what_their_caller_has_bound() -> None:
+    """A reconcile's id is in the lines of all its writes, whichever thread makes them."""
+    seen: list[dict[str, Any]] = []
+    pool = Pool(4)
+    with bound_contextvars(reconcileID="one"):
+        pool([lambda: seen.append(get_contextvars())] * 8)
+    pool([lambda: seen.append(get_contextvars())] * 8)
+    assert seen == [{"reconcileID": "one"}] * 8 + [{}] * 8
+
+
+def test_a_chore_is_done_by_a_replica_that_does_not_lead(pool: ThreadPoolExecutor) -> None:
+    """Again and again, with the pause that it asks for."""
+    done: list[int] = []
+
+    def chore() -> float:
+        done.append(1)
+        return 0.01
+
+    manager = Manager(Parts([], [], chores={"chore": chore}), clock=SystemClock(), log=structlog.get_logger())
+    status = pool.submit(manager.run)
+    eventually(lambda: len(done) > 2, within=5, what="the chore is done again")
+    manager.stop()
+    assert status.result(5) == 0
