@@ -20,3 +20,27 @@ def test_the_runtime_does_not_load(package: str) -> None:
     loaded = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True).stdout.split()
     assert "zenflow.runtime.transport" in loaded
     assert package not in loaded
+
+
+def test_opentelemetry_is_loaded_only_where_traces_are_asked_for() -> None:
+    """Most controllers can do without its memory."""
+    probe = "import sys, zenflow.controller.service; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
+    assert "zenflow.controller.otlp" in loaded
+    assert "opentelemetry" not in loaded
+
+
+def test_traces_without_opentelemetry_are_refused_in_one_sentence() -> None:
+    """It is an extra of the package: whoever asks for traces is told what to install."""
+    probe = """
+import sys
+sys.modules["opentelemetry.sdk.trace"] = None  # as if it were not installed
+from zenflow.controller import otlp
+from zenflow.runtime.errors import Unconfigured
+try:
+    otlp.sender("http://127.0.0.1:1")
+except Unconfigured as error:
+    print(error)
+"""
+    said = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
+    assert said == "traces need OpenTelemetry: pip install 'zenflow[otel]' (opentelemetry.sdk.trace is missing)\n"

@@ -14,9 +14,9 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry, Counter
 
 from zenflow.api.types import FlowPhase, JobFlow, JobFlowStatus, StepPhase, StepStatus
+from zenflow.controller.caches import BY_OWNER
 from zenflow.controller.metrics import end_reason
 from zenflow.controller.objects import Job
-from zenflow.controller.observer import BY_OWNER
 from zenflow.runtime.cache import Cache
 
 # Ended flows that wait to be sent. What does not fit is counted as dropped: memory stays bounded, and nobody waits.

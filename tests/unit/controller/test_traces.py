@@ -8,8 +8,8 @@ from structlog.testing import CapturingLogger
 
 from tests.support.builders import at, job
 from zenflow.api.types import FlowMeta, FlowPhase, JobFlow, JobFlowSpec, JobFlowStatus, StepPhase, StepStatus
+from zenflow.controller.caches import BY_OWNER
 from zenflow.controller.objects import Job, decode_job
-from zenflow.controller.observer import BY_OWNER
 from zenflow.controller.traces import CAPACITY, Trace, Traces, trace_of
 from zenflow.runtime.cache import Cache
 
