@@ -51,9 +51,9 @@ def _is_held(step: StepStatus) -> bool:
     return step.phase in (StepPhase.PENDING, StepPhase.RUNNING) and step.reason not in ("Backoff", "Suspended")
 
 
-def _about_question(before: StepStatus | None, after: StepStatus, text: str) -> Iterator[Announcement]:
+def _about_question(before: StepStatus, after: StepStatus, text: str) -> Iterator[Announcement]:
     """That an answer is asked for, and that the one which is there does not count."""
-    if before is not None and (before.phase, before.reason) == (after.phase, after.reason):
+    if (before.phase, before.reason) == (after.phase, after.reason):
         return
     if after.reason == UNSTAMPED:
         yield Announcement(WARNING, UNSTAMPED, f"{text} (the answer that is there has no stamp and does not count)")

@@ -69,8 +69,6 @@ class Manager:
             self._start(name, partial(self._drive, chore))
         for reflector in parts.reflectors:
             self._start(f"reflector-{reflector.informer.resource.plural}", partial(self._drive, reflector.step))
-        for name, chore in parts.chores.items():
-            self._start(name, partial(self._drive, chore))
         reason = self._bring_up()
         self._tell(reason)
         self._shut_down(gracefully=not isinstance(reason, LeaseLost))
