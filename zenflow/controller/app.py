@@ -6,6 +6,7 @@ order; both get the very same App.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -80,7 +81,14 @@ def build(settings: Settings, world: World) -> App:
     caches = Caches(flows.cache, jobs.cache, pods.cache)
     queue = WorkQueue(world.clock, metrics=metrics.queue(NAME))
     memory, library, barrier = Memory(), Library(), Barrier()
-    wakes = Wakes(caches, memory, library, queue.add)
+    wakes = Wakes(
+        caches,
+        memory,
+        library,
+        queue.add,
+        is_flow_echo=partial(barrier.is_own, flows),
+        is_job_echo=partial(barrier.is_own, jobs),
+    )
     flows.add_handler(wakes.flow_changed)
     jobs.add_handler(wakes.job_changed)
     pods.add_handler(wakes.pod_changed)

@@ -25,6 +25,7 @@ class Barrier:
         self._expected: dict[Key, dict[Informer[Any], int]] = {}
         self._blocked: set[Key] = set()  # refused by is_ready and not woken since
         self._awaited: dict[Informer[Any], list[tuple[int, Key]]] = {}  # heap of the same expectations by version
+        self._own: dict[Informer[Any], set[int]] = {}  # the versions in _awaited
         self._seen: dict[Informer[Any], int] = {}
         self._wake: Callable[[Key], None] = lambda key: None
 
@@ -38,12 +39,22 @@ class Barrier:
         with self._lock:
             if informer not in self._awaited:
                 self._awaited[informer] = []
+                self._own[informer] = set()
                 self._seen[informer] = informer.version
                 informer.add_version_listener(lambda reached: self._reached(informer, reached))
+            if version > informer.version:
+                self._own[informer].add(version)
+            heapq.heappush(self._awaited[informer], (version, key))
             expected = self._expected.setdefault(key, {})
-            if version > expected.get(informer, 0):
-                expected[informer] = version
-                heapq.heappush(self._awaited[informer], (version, key))
+            expected[informer] = max(version, expected.get(informer, 0))
+
+    def is_own(self, informer: Informer[Any], resource_version: str) -> bool:
+        """Whether this version, which the informer is just taking in, is what a write of ours came to.
+
+        False is no proof of the contrary: the news of a write may overtake its answer.
+        """
+        with self._lock:
+            return int(resource_version) in self._own.get(informer, ())
 
     def is_ready(self, key: Key) -> bool:
         """Whether all caches have seen what was written for this key."""
@@ -72,7 +83,9 @@ class Barrier:
             heap = self._awaited[informer]
             passed = []
             while heap and (restored or heap[0][0] <= version):
-                passed.append(heapq.heappop(heap)[1])
+                own, key = heapq.heappop(heap)
+                self._own[informer].discard(own)
+                passed.append(key)
             if restored:
                 # An etcd that was restored never reaches the versions of writes it has forgotten.
                 for key in passed:
