@@ -20,9 +20,13 @@ SAFETY_WAIT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a reconcile wants next: to be called again after so many seconds, or only when something changes."""
+    """What a reconcile wants next: to be called again after so many seconds, or only when something changes.
+
+    `at_leisure`: then, but after all other keys for which there is something to do.
+    """
 
     requeue_after: float | None = None
+    at_leisure: bool = False
 
 
 class Reconciler(Protocol):
@@ -93,7 +97,7 @@ class Loop:
         self._metrics.finished("success" if after is None else "requeue_after", self._clock.monotonic() - started)
         self.queue.forget(key)
         if after is not None:
-            self.queue.add_after(key, after)
+            self.queue.add_after(key, after, at_leisure=result.at_leisure)
 
     def _retry(self, key: Key, error: Exception) -> None:
         log = self._log.bind(controller=self.name, namespace=key.namespace, name=key.name)

@@ -141,6 +141,17 @@ def test_a_failure_is_logged_once_counted_and_tried_again(
     assert stage.reconciled == ["a", "a"]
 
 
+def test_what_a_reconcile_leaves_for_later_at_leisure_gives_way_to_other_keys(stage: Stage) -> None:
+    """It is due first and comes last."""
+    stage.outcomes.append(Result(requeue_after=1, at_leisure=True))
+    stage.queue.add(A)
+    stage.run()
+    stage.clock.advance(1.5)
+    stage.queue.add(B)
+    stage.run()
+    assert stage.reconciled == ["a", "b", "a"]
+
+
 def test_a_failing_key_slows_no_other(stage: Stage) -> None:
     """One bad flow: its failures wait ever longer, the others go at once."""
     stage.outcomes.extend([RuntimeError("poison")] * 20)
