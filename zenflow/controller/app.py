@@ -79,7 +79,8 @@ def build(settings: Settings, world: World) -> App:
     log = world.log or structlog.get_logger()
     flows, jobs, pods = informers(settings.namespace)
     caches = Caches(flows.cache, jobs.cache, pods.cache)
-    queue = WorkQueue(world.clock, metrics=metrics.queue(NAME))
+    # So many workers report at once; the others are there to create.
+    queue = WorkQueue(world.clock, metrics=metrics.queue(NAME), leisurely=max(1, settings.workers // 4))
     memory, library, barrier = Memory(), Library(), Barrier()
     wakes = Wakes(
         caches,

@@ -58,7 +58,8 @@ class Loop:
         self._clock = clock
         self._metrics = metrics.loop(name)
         self._log = log
-        barrier.on_ready(queue.add)
+        self._patient: set[Key] = set()  # held up by the barrier while at leisure
+        barrier.on_ready(self._resume)
 
     def set_workers(self, workers: int) -> None:
         """Say how many threads step this loop; only the metrics care."""
@@ -79,10 +80,18 @@ class Loop:
             self.queue.done(key)
         return True
 
+    def _resume(self, key: Key) -> None:
+        """The caches have seen our writes: as urgent as it was."""
+        self.queue.add_after(key, 0.0, at_leisure=key in self._patient)
+
     def _handle(self, key: Key) -> None:
+        self._patient.discard(key)
+        if self.queue.is_at_leisure(key):
+            self._patient.add(key)  # before the barrier is asked: from then on it may wake the key
         if not self._barrier.is_ready(key):
             self.queue.add_after(key, SAFETY_WAIT)
             return
+        self._patient.discard(key)
         # The reconcile says anew when it wants to be called; an older wish would only repeat it.
         self.queue.cancel_delay(key)
         started = self._clock.monotonic()

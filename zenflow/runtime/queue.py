@@ -47,13 +47,14 @@ class WorkQueue:
     - Two workers never hold the same key. Added while it is held, it is handed out again, once,
       after `done`.
     - `add_after` holds a key back; of several delays for one key the earliest counts.
-    - A key that is held back `at_leisure` gives way to all others once it is due, for a second at most.
+    - A key that is held back `at_leisure` gives way to all others once it is due, for a second at most, and workers
+      hold no more than `leisurely` of such keys at once: the others are kept free for what is urgent.
     - `add_rate_limited` delays a key by 5 ms doubled with each call up to a minute, until `forget`.
 
     After `shut_down` nothing is accepted, and `get` returns what is left and then None.
     """
 
-    def __init__(self, clock: Clock, *, metrics: QueueMetrics | None = None) -> None:
+    def __init__(self, clock: Clock, *, metrics: QueueMetrics | None = None, leisurely: int = 1) -> None:
         self._clock = clock
         self._metrics: QueueMetrics = metrics or NoMetrics()
         self._changed = threading.Condition()  # guards everything below
@@ -64,6 +65,8 @@ class WorkQueue:
         self._processing: dict[Key, float] = {}  # held by a worker -> since when
         self._due: dict[Key, float] = {}  # held back -> until when
         self._can_wait: set[Key] = set()  # those of _due that were held back at leisure
+        self._at_leisure: set[Key] = set()  # those of _processing that were handed out at leisure
+        self._most_at_leisure = leisurely
         self._heap: list[tuple[float, int, Key]] = []  # the same by time; an entry that disagrees with _due is dead
         self._order = count()
         self._failures: dict[Key, int] = {}
@@ -115,8 +118,9 @@ class WorkQueue:
         with self._changed:
             while True:
                 self._promote()
-                if self._ready or self._leisurely:
-                    return self._hand_out()
+                key = self._next()
+                if key is not None:
+                    return self._hand_out(key)
                 if self._shut_down:
                     return None
                 wait = self._patience(deadline)
@@ -141,6 +145,14 @@ class WorkQueue:
             if key in self._dirty:
                 self._ready.append(key)
                 self._changed.notify()
+            if key in self._at_leisure:
+                self._at_leisure.remove(key)
+                self._changed.notify()
+
+    def is_at_leisure(self, key: Key) -> bool:
+        """Whether a key in work was handed out as one that can wait."""
+        with self._changed:
+            return key in self._at_leisure
 
     def shut_down(self) -> None:
         """Accept nothing more, drop the delays, and let waiting workers go once the queue is empty."""
@@ -221,14 +233,22 @@ class WorkQueue:
             heapq.heappop(self._heap)
         return None
 
-    def _hand_out(self) -> Key:
-        now = self._clock.monotonic()
+    def _next(self) -> Key | None:
+        """The key whose turn it is, taken out of its line."""
         patient = next(iter(self._leisurely), None)
-        if patient is not None and (not self._ready or now - self._dirty[patient] >= PATIENCE):
+        if patient is not None and self._has_come(patient):
             del self._leisurely[patient]
-            key = patient
-        else:
-            key = self._ready.popleft()
+            self._at_leisure.add(patient)
+            return patient
+        return self._ready.popleft() if self._ready else None
+
+    def _has_come(self, patient: Key) -> bool:
+        if len(self._at_leisure) >= self._most_at_leisure and not self._shut_down:
+            return False
+        return not self._ready or self._clock.monotonic() - self._dirty[patient] >= PATIENCE
+
+    def _hand_out(self, key: Key) -> Key:
+        now = self._clock.monotonic()
         self._metrics.handed_out(now - self._dirty.pop(key))
         self._processing[key] = now
         return key

@@ -212,6 +212,20 @@ def test_a_waiting_key_looks_again_even_if_no_event_wakes_it(stage: Stage) -> No
     assert stage.queue.next_due() == stage.clock.monotonic() + SAFETY_WAIT
 
 
+@pytest.mark.parametrize("at_leisure", [True, False])
+def test_a_waiting_key_is_as_urgent_afterwards_as_it_was(stage: Stage, at_leisure: bool) -> None:
+    """What gave way before gives way again; what did not must not begin to."""
+    informer = things_informer()
+    informer.replace([], "10")
+    stage.barrier.expect(A, informer, "11")
+    stage.queue.add_after(A, 0.0, at_leisure=at_leisure)
+    stage.run()
+    informer.feed(event("BOOKMARK", {"metadata": {"resourceVersion": "11"}}))
+    stage.queue.add(B)
+    stage.run()
+    assert stage.reconciled == (["b", "a"] if at_leisure else ["a", "b"])
+
+
 def test_the_end_of_the_process_is_nobodys_failure(stage: Stage) -> None:
     """KeyboardInterrupt, SystemExit and a simulated crash pass through; nothing is logged or counted."""
     stage.outcomes.append(KeyboardInterrupt())

@@ -247,3 +247,29 @@ def test_the_earlier_of_two_delays_says_whether_it_can_wait(
     queue.add_after(B, 5)
     clock.advance(5)
     assert drained(queue) == (["b", "a"] if at_leisure else ["a", "b"])
+
+
+def test_not_all_workers_may_be_at_leisure(clock: VirtualClock) -> None:
+    """However few others there are: what comes next may be urgent."""
+    queue = WorkQueue(clock, leisurely=1)
+    for item in (A, B):
+        queue.add_after(item, 0.05, at_leisure=True)
+    clock.advance(0.05)
+    held = queue.try_get()
+    assert (held, queue.try_get()) == (A, None)
+    queue.add(C)
+    assert queue.try_get() == C
+    queue.done(A)
+    assert queue.try_get() == B
+    assert [queue.is_at_leisure(item) for item in (A, B, C)] == [False, True, False]
+
+
+def test_after_shut_down_what_can_wait_is_handed_out_as_well(clock: VirtualClock) -> None:
+    """To all workers: nothing urgent will come any more."""
+    queue = WorkQueue(clock, leisurely=1)
+    for item in (A, B):
+        queue.add_after(item, 0.05, at_leisure=True)
+    clock.advance(0.05)
+    assert queue.try_get() == A
+    queue.shut_down()
+    assert [queue.try_get(), queue.try_get()] == [B, None]
