@@ -87,8 +87,8 @@ def build(settings: Settings, world: World) -> App:
         memory,
         library,
         queue.add,
-        is_flow_echo=partial(barrier.is_own, flows),
-        is_job_echo=partial(barrier.is_own, jobs),
+        is_flow_echo=partial(barrier.is_echo, flows),
+        is_job_echo=partial(barrier.is_echo, jobs),
     )
     flows.add_handler(wakes.flow_changed)
     jobs.add_handler(wakes.job_changed)

@@ -34,8 +34,8 @@ class World:
             Memory(),
             Library(),
             self._wake,
-            is_flow_echo=partial(self.barrier.is_own, self.flows),
-            is_job_echo=partial(self.barrier.is_own, self.jobs),
+            is_flow_echo=partial(self.barrier.is_echo, self.flows),
+            is_job_echo=partial(self.barrier.is_echo, self.jobs),
         )
         self.flows.add_handler(wakes.flow_changed)
         self.jobs.add_handler(wakes.job_changed)
