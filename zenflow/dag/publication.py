@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from zenflow.api.types import JobFlowStatus, JobRef, Step, StepPhase, StepStatus
+from zenflow.api.types import JobFlowStatus, JobRef, StepPhase, StepStatus
 from zenflow.dag import flows, report
-from zenflow.dag.actions import Action, Decision, DeleteJob
+from zenflow.dag.actions import Action, CreateJob, Decision, DeleteJob
 from zenflow.dag.snapshot import Attempt, Snapshot
 from zenflow.dag.steps import (
     APPROVED,
     REJECTED,
+    TROUBLE_AFTER,
     Asking,
     Ended,
     Retrying,
@@ -84,14 +85,17 @@ def record_before(snapshot: Snapshot, doomed: Sequence[Attempt]) -> Decision | N
     return Decision(status=report.going(snapshot, steps), is_urgent=True, wake_at=snapshot.now)
 
 
-def next_wake(snapshot: Snapshot, standings: Iterable[Standing], starts: Iterable[Step] = ()) -> datetime | None:
-    """The next moment at which time alone changes something. `starts` are the steps that this decision starts.
+def next_wake(
+    snapshot: Snapshot, standings: Iterable[Standing], creations: Sequence[CreateJob] = ()
+) -> datetime | None:
+    """The next moment at which time alone changes something. `creations` are the Jobs that this decision asks for.
 
     Complete, for the echo of what a decision does wakes nobody: also what begins to run out now counts.
     """
     moments: list[datetime | None] = [flows.deadline_of(snapshot, start=stamp(snapshot.now))]
     moments += [refusal.retry_at for refusal in snapshot.refusals.values() if not refusal.is_final]
-    moments += [times_out_at(step, stamp(snapshot.now)) for step in starts]
+    moments += [times_out_at(each.step, stamp(snapshot.now)) for each in creations if each.attempt == 1]
+    moments += [stamp(snapshot.now) + TROUBLE_AFTER for _ in creations[:1]]  # a Job that never gets going
     for standing in standings:
         match standing:
             case Running():

@@ -90,8 +90,7 @@ def go_on(snapshot: Snapshot, walked: Walk) -> Decision:
     if first is not None:
         return first
     actions: tuple[Action, ...] = (*to_delete(doomed), *walked.creations)
-    starts = [creation.step for creation in walked.creations if creation.attempt == 1]
-    wake_at = next_wake(snapshot, walked.standings, starts)
+    wake_at = next_wake(snapshot, walked.standings, walked.creations)
     return publish(snapshot, report.going(snapshot, walked.statuses), actions, wake_at=wake_at)
 
 

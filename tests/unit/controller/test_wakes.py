@@ -77,12 +77,13 @@ def condition(type_: str) -> dict[str, Any]:
     [
         pytest.param(condition("Complete"), id="complete"),
         pytest.param(condition("Failed"), id="failed"),
+        pytest.param(condition("Suspended"), id="suspended by a queue"),
         pytest.param({"deleted_at": LATER}, id="being deleted"),
         pytest.param({"type_": "DELETED"}, id="gone"),
     ],
 )
 def test_what_a_decision_reads_of_a_job_wakes_its_flow(world: World, change: dict[str, Any]) -> None:
-    """Its end, its deletion."""
+    """Its end, its suspension, its deletion."""
     world.see_job(13, **change)
     assert world.woken == [str(KEY)]
 
@@ -93,7 +94,6 @@ def test_what_a_decision_reads_of_a_job_wakes_its_flow(world: World, change: dic
         pytest.param({"active": 1, "ready": 1, "startTime": CREATED}, id="counts"),
         pytest.param(condition("SuccessCriteriaMet"), id="it will succeed"),
         pytest.param(condition("FailureTarget"), id="it will fail"),
-        pytest.param(condition("Suspended"), id="suspended by a queue"),
     ],
 )
 def test_what_no_decision_reads_of_a_job_wakes_nobody(world: World, change: dict[str, Any]) -> None:

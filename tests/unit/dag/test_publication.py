@@ -134,9 +134,10 @@ def test_what_somebody_waits_for_and_what_no_job_shows_is_urgent(
     ("scene", "seconds"),
     [
         pytest.param(Scene.of(job("a")).running("a"), None, id="a Job that runs wakes by itself"),
-        pytest.param(Scene.of(job("a")), None, id="a Job that is created wakes when it ends"),
-        pytest.param(Scene.of(job("a", timeout_seconds=60)), 65, id="timeout of a step that starts now"),
-        pytest.param(Scene.of(job("a"), active_deadline_seconds=30), 35, id="deadline of a flow that starts now"),
+        pytest.param(Scene.of(job("a")), 35, id="a Job that is created and may not get going"),
+        pytest.param(Scene.of(job("a", retries=1)).failed("a", 1, end=-7), 35, id="a retry that may not get going"),
+        pytest.param(Scene.of(job("a", timeout_seconds=20)), 25, id="timeout of a step that starts now"),
+        pytest.param(Scene.of(job("a"), active_deadline_seconds=20), 25, id="deadline of a flow that starts now"),
         pytest.param(Scene.of(gate("a"), active_deadline_seconds=30), 35, id="deadline of a flow without a Job"),
         pytest.param(Scene.of(job("a", timeout_seconds=60)).running("a"), 60, id="timeout"),
         pytest.param(Scene.of(job("a", retries=1)).failed("a", 1, end=4), 14, id="retry"),
