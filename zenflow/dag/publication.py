@@ -32,6 +32,10 @@ def publish(
     if status.phase is not None and status.phase.is_terminal:
         ttl = timedelta(seconds=snapshot.flow.spec.execution_policy.ttl_seconds_after_finished)
         wake_at = (status.completion_time or snapshot.now) + ttl
+        # What runs on and is not deleted with the end is deleted after it, once the end is on record.
+        running = to_delete(each for attempts in snapshot.attempts.values() for each in attempts if each.is_active)
+        if any(deletion not in actions for deletion in running):
+            wake_at = snapshot.now
     if status == before:
         return Decision(actions=tuple(actions), wake_at=wake_at)
     return Decision(actions=tuple(actions), status=status, is_urgent=_is_urgent(before, status), wake_at=wake_at)

@@ -41,6 +41,7 @@ SCENES = {
     "timed out, unrecorded": Scene.of(job("a", timeout_seconds=9), job("b")).running("a").running("b").now(9.5),
     "over its deadline": published(Scene.of(job("a"), active_deadline_seconds=9).running("a")).now(9.5),
     "invalid": Scene.of(job("a")).invalid("spec.steps: no").now(5.5),
+    "invalid while it runs": published(Scene.of(job("a")).running("a")).invalid("spec.steps: no").now(5.5),
     "succeeded": Scene.of(job("a")).succeeded("a", end=4).now(5.5),
 }
 
@@ -64,6 +65,15 @@ def test_the_same_snapshot_gives_the_same_decision(scene: Scene) -> None:
 def test_actions_do_not_depend_on_whether_the_status_was_written(scene: Scene) -> None:
     """A crash between the actions and the status loses nothing, and a status ahead of its actions hides none."""
     assert created(decide(published(scene).snapshot())) == created(decide(scene.snapshot()))
+
+
+@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES.keys())
+def test_the_echo_of_a_status_is_no_news(scene: Scene) -> None:
+    """Once it is on record there is nothing more to do than was asked for, nor sooner: it need not wake the flow."""
+    first, then = decide(scene.snapshot()), decide(published(scene).snapshot())
+    looks_at_once = first.wake_at is not None and first.wake_at <= scene.snapshot().now
+    assert looks_at_once or all(action in first.actions for action in then.actions)
+    assert then.wake_at is None or (first.wake_at is not None and first.wake_at <= then.wake_at)
 
 
 # --- urgency ---
