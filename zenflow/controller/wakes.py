@@ -23,7 +23,7 @@ class Wakes:
     `is_flow_echo` and `is_job_echo` say of a resourceVersion whether it is what a write of ours came to.
     """
 
-    def __init__(  # noqa: PLR0913 - the composition root hands in each part by name
+    def __init__(
         self,
         caches: Caches,
         memory: Memory,
