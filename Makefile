@@ -73,7 +73,7 @@ e2e-alone: $(DEV) # what needs no cluster, or starts its own
 	$(E2E) -m "not (node or control_plane or embedded)"
 
 bench: $(DEV) ## speed, CPU and requests per step beside a bare watch-and-create loop
-	$(VENV)/bin/python -m bench
+	$(VENV)/bin/python -m bench --times 3
 
 CRD = workflow.zen.io_jobflows.yaml
 

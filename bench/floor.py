@@ -8,6 +8,7 @@ It imports nothing of zenflow.
 
 import json
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,8 +30,9 @@ class Status(msgspec.Struct, frozen=True):
     conditions: tuple[Condition, ...] = ()
 
 
-class Metadata(msgspec.Struct, frozen=True):
+class Metadata(msgspec.Struct, frozen=True, rename="camel"):
     name: str = ""
+    resource_version: str = ""
     labels: dict[str, str] = {}
 
 
@@ -49,15 +51,12 @@ class Event(msgspec.Struct, frozen=True):
 
 def run(api: RawApi, workload: Workload) -> None:
     """Create the first Job of every chain and then each next one as its predecessor completes, several at a time."""
-    decode = msgspec.json.Decoder(Event).decode
-    version = api.resource_version(JOBS)
-    watched = api.watch(JOBS, version, labelSelector=CHAIN)
     completed: set[str] = set()
+    events = changes(api, api.resource_version(JOBS))
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         for chain in workload.chains():
             pool.submit(create, api, chain, 0)
-        for line in watched:
-            event = decode(line)
+        for event in events:
             job = event.object
             if event.type != "MODIFIED" or job.metadata.name in completed or not job.is_complete():
                 continue
@@ -67,6 +66,16 @@ def run(api: RawApi, workload: Workload) -> None:
                 pool.submit(create, api, job.metadata.labels[CHAIN], link)
             elif len(completed) == workload.steps:
                 return
+
+
+def changes(api: RawApi, version: str) -> Iterator[Event]:
+    """Every event after that version; a watch that was read too slowly and ended goes on from the last one."""
+    decode = msgspec.json.Decoder(Event).decode
+    while True:
+        for line in api.watch(JOBS, version, labelSelector=CHAIN):
+            event = decode(line)
+            version = event.object.metadata.resource_version
+            yield event
 
 
 def create(api: RawApi, chain: str, link: int) -> None:

@@ -69,7 +69,8 @@ class Zenflow(Program):
     def is_finished(self) -> bool:
         if self.process.poll() is not None:
             raise RuntimeError(self.output())
-        phases = self._kubectl.run("get", "jobflows", "--output=jsonpath={.items[*].status.phase}").split()
+        flows = json.loads(self._users.request("GET", JOBFLOWS))["items"]
+        phases = [flow.get("status", {}).get("phase") for flow in flows]
         if "Failed" in phases:
             raise RuntimeError(self.output())
         return phases == ["Succeeded"] * len(self._flows)

@@ -187,7 +187,10 @@ def leftovers() -> Iterator[Path]:
 
 def remove(folder: Path) -> None:
     """The folder, and the cgroups that a kubelet made under the same name."""
-    for group in Path("/sys/fs/cgroup").glob(f"**/{folder.name}"):
-        for nested in sorted(group.glob("**/"), reverse=True):
-            nested.rmdir()
+    # os.walk, not glob: groups of other clusters come and go meanwhile.
+    for parent, groups, _ in os.walk("/sys/fs/cgroup"):
+        if folder.name in groups:
+            for nested in sorted(Path(parent, folder.name).glob("**/"), reverse=True):
+                nested.rmdir()
+            groups.remove(folder.name)
     shutil.rmtree(folder, ignore_errors=True)

@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from tests.simulation.faults import Crash, FaultyTransport, Plan
 from tests.simulation.invariants import Historian
@@ -24,6 +25,7 @@ from zenflow.local.admission import Admission
 from zenflow.local.cluster import LocalCluster
 from zenflow.local.script import Script, ScriptExecutor
 from zenflow.runtime.client import Client, Resource
+from zenflow.runtime.metrics import Metrics
 from zenflow.runtime.reflector import IDLE
 
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
@@ -47,7 +49,14 @@ class Replica:
         self._start()
 
     def _start(self) -> None:
-        world = World(client=Client(self._transport), clock=self._clock, random=self._rng.random, log=_QUIET)
+        self._registry = CollectorRegistry()
+        world = World(
+            client=Client(self._transport),
+            clock=self._clock,
+            random=self._rng.random,
+            log=_QUIET,
+            metrics=Metrics(self._registry),
+        )
         self.app: App = build(SETTINGS, world)
         self._resting = [self._clock.monotonic()] * len(self.app.reflectors)
 
@@ -59,6 +68,13 @@ class Replica:
             self.crashes += 1
             self._start()
             return True
+
+    @property
+    def reconciles(self) -> float:
+        """How many there were since the process started."""
+        results = ("success", "requeue_after", "requeue", "error")
+        name, labels = "controller_runtime_reconcile_total", {"controller": "jobflow"}
+        return sum(self._registry.get_sample_value(name, {**labels, "result": each}) or 0 for each in results)
 
     def _read(self) -> bool:
         busy = False

@@ -6,6 +6,7 @@ order; both get the very same App.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -89,14 +90,22 @@ def build(settings: Settings, world: World) -> App:
     log = world.log or structlog.get_logger()
     flows, jobs, pods = informers(settings.namespace)
     caches = Caches(flows.cache, jobs.cache, pods.cache)
-    queue = WorkQueue(world.clock, metrics=metrics.queue(NAME))
+    # So many workers report at once; the others are there to create.
+    queue = WorkQueue(world.clock, metrics=metrics.queue(NAME), leisurely=max(1, settings.workers // 4))
     memory, library, barrier = Memory(), Library(), Barrier()
     counts = FlowMetrics(metrics.registry)
     handover = Handover(flows.cache, world.clock, counts.start_latency.observe)
     flows.add_handler(handover.flow_changed)
     jobs.add_handler(handover.job_changed)  # before the handler that wakes the flow
     journal = Journal(counts, handover, log)
-    wakes = Wakes(caches, memory, library, queue.add)
+    wakes = Wakes(
+        caches,
+        memory,
+        library,
+        queue.add,
+        is_flow_echo=partial(barrier.is_echo, flows),
+        is_job_echo=partial(barrier.is_echo, jobs),
+    )
     flows.add_handler(wakes.flow_changed)
     jobs.add_handler(wakes.job_changed)
     pods.add_handler(wakes.pod_changed)

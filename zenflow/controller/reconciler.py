@@ -35,7 +35,11 @@ class JobFlowReconciler:
         if applied.look_again:
             return Result(requeue_after=0.0)
         publish_in = self._status.publish(key, snapshot.flow, decision, applied.job_uids)
-        return Result(requeue_after=_earlier(publish_in, _seconds_until(decision.wake_at, snapshot.now)))
+        wake_in = _seconds_until(decision.wake_at, snapshot.now)
+        if publish_in is None or (wake_in is not None and wake_in <= publish_in):
+            return Result(requeue_after=wake_in)
+        # A report that nobody waits for: Jobs of other flows are created first.
+        return Result(requeue_after=publish_in, at_leisure=True)
 
     def _enter(self, flow: JobFlow) -> bool:
         policy, meta = flow.spec.execution_policy, flow.metadata
@@ -52,7 +56,3 @@ def _starts(decision: Decision) -> bool:
 
 def _seconds_until(moment: datetime | None, now: datetime) -> float | None:
     return None if moment is None else max(0.0, (moment - now).total_seconds())
-
-
-def _earlier(one: float | None, other: float | None) -> float | None:
-    return min((seconds for seconds in (one, other) if seconds is not None), default=None)

@@ -1,4 +1,8 @@
-"""Which flows a change of an object wakes: the informers' handlers, which put keys on the queue and take notes."""
+"""Which flows a change of an object wakes: the informers' handlers, which put keys on the queue and take notes.
+
+Only news wakes: what a decision may read and has not read yet. The echo of our own write is none, for the decision
+that made it knows what it wrote; where nobody can tell an echo from news, it wakes.
+"""
 
 from collections.abc import Callable, Iterable
 
@@ -9,21 +13,39 @@ from zenflow.controller.memory import Memory
 from zenflow.controller.objects import FlowRecord, Job, Pod
 from zenflow.runtime.cache import Key
 
+# The conditions of a Job that decisions read.
+_READ = frozenset({"Complete", "Failed", "Suspended"})
+
 
 class Wakes:
-    """Turns changes into keys. Called by the informers' threads, so everything here is quick."""
+    """Turns changes into keys. Called by the informers' threads, so everything here is quick.
 
-    def __init__(self, caches: Caches, memory: Memory, library: Library, wake: Callable[[Key], None]) -> None:
+    `is_flow_echo` and `is_job_echo` say of a resourceVersion whether it is what a write of ours came to.
+    """
+
+    def __init__(
+        self,
+        caches: Caches,
+        memory: Memory,
+        library: Library,
+        wake: Callable[[Key], None],
+        *,
+        is_flow_echo: Callable[[str], bool],
+        is_job_echo: Callable[[str], bool],
+    ) -> None:
         self._caches = caches
         self._memory = memory
         self._library = library
         self._wake = wake
+        self._is_flow_echo = is_flow_echo
+        self._is_job_echo = is_job_echo
 
     def flow_changed(self, old: FlowRecord | None, new: FlowRecord | None) -> None:
         """The flow itself; and those that may have waited for it, or must give way to it."""
         record = new or old
         assert record is not None
-        self._wake(record.metadata.key)
+        if new is None or not self._is_flow_echo(new.metadata.resource_version):
+            self._wake(record.metadata.key)
         if new is None or new.has_ended:
             self._memory.forget(record.metadata.uid)
             self._library.forget(record.metadata.uid)
@@ -37,6 +59,8 @@ class Wakes:
         assert job is not None
         if new is None and job.step and self._is_of_live_flow(job):
             self._memory.of(job.metadata.controller_uid).deleted_jobs[(job.step, job.attempt)] = job
+        if not self._is_news(old, new):
+            return
         self._wake(job.flow_key)
         if new is None or new.is_finished:
             self._wake_waiting(job.groups)
@@ -72,9 +96,20 @@ class Wakes:
                 if not (flow.has_started or flow.has_ended):
                     self._wake(flow.metadata.key)
 
+    def _is_news(self, old: Job | None, new: Job | None) -> bool:
+        if old is None or new is None:
+            return new is None or not self._is_job_echo(new.metadata.resource_version)
+        return _told(old) != _told(new)
+
     def _is_of_live_flow(self, job: Job) -> bool:
         flow = self._caches.flows.get(job.flow_key)
         return flow is not None and flow.metadata.uid == job.metadata.controller_uid and not flow.has_ended
+
+
+def _told(job: Job) -> tuple[object, ...]:
+    """What a decision reads of a Job that may change: how it ended, that it is suspended or being deleted."""
+    read = tuple(condition for condition in job.status.conditions if condition.type in _READ)
+    return job.metadata.uid, job.metadata.deletion_timestamp, read
 
 
 def _standing(record: FlowRecord) -> tuple[object, ...]:

@@ -59,10 +59,10 @@ def forced_end(snapshot: Snapshot) -> Failure | None:
     return None
 
 
-def deadline_of(snapshot: Snapshot) -> datetime | None:
-    """When `activeDeadlineSeconds` strikes, counted from the flow's start."""
+def deadline_of(snapshot: Snapshot, *, start: datetime | None = None) -> datetime | None:
+    """When `activeDeadlineSeconds` strikes, counted from the flow's start; `start` where it has none yet."""
     seconds = snapshot.flow.spec.execution_policy.active_deadline_seconds
-    started_at = start_of(snapshot)
+    started_at = start_of(snapshot) or start
     return started_at + timedelta(seconds=seconds) if seconds is not None and started_at else None
 
 

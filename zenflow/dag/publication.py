@@ -6,9 +6,22 @@ from typing import assert_never
 
 from zenflow.api.types import JobFlowStatus, JobRef, StepPhase, StepStatus
 from zenflow.dag import flows, report
-from zenflow.dag.actions import Action, Decision, DeleteJob
+from zenflow.dag.actions import Action, CreateJob, Decision, DeleteJob
 from zenflow.dag.snapshot import Attempt, Snapshot
-from zenflow.dag.steps import APPROVED, REJECTED, Asking, Ended, Retrying, Running, Standing, Unstarted, troubled_at
+from zenflow.dag.steps import (
+    APPROVED,
+    REJECTED,
+    TROUBLE_AFTER,
+    Asking,
+    Ended,
+    Retrying,
+    Running,
+    Standing,
+    Unstarted,
+    stamp,
+    times_out_at,
+    troubled_at,
+)
 
 
 def publish(
@@ -19,6 +32,10 @@ def publish(
     if status.phase is not None and status.phase.is_terminal:
         ttl = timedelta(seconds=snapshot.flow.spec.execution_policy.ttl_seconds_after_finished)
         wake_at = (status.completion_time or snapshot.now) + ttl
+        # What runs on and is not deleted with the end is deleted after it, once the end is on record.
+        running = to_delete(each for attempts in snapshot.attempts.values() for each in attempts if each.is_active)
+        if any(deletion not in actions for deletion in running):
+            wake_at = snapshot.now
     if status == before:
         return Decision(actions=tuple(actions), wake_at=wake_at)
     return Decision(actions=tuple(actions), status=status, is_urgent=_is_urgent(before, status), wake_at=wake_at)
@@ -72,10 +89,17 @@ def record_before(snapshot: Snapshot, doomed: Sequence[Attempt]) -> Decision | N
     return Decision(status=report.going(snapshot, steps), is_urgent=True, wake_at=snapshot.now)
 
 
-def next_wake(snapshot: Snapshot, standings: Iterable[Standing]) -> datetime | None:
-    """The next moment at which time alone changes something."""
-    moments: list[datetime | None] = [flows.deadline_of(snapshot)]
+def next_wake(
+    snapshot: Snapshot, standings: Iterable[Standing], creations: Sequence[CreateJob] = ()
+) -> datetime | None:
+    """The next moment at which time alone changes something. `creations` are the Jobs that this decision asks for.
+
+    Complete, for the echo of what a decision does wakes nobody: also what begins to run out now counts.
+    """
+    moments: list[datetime | None] = [flows.deadline_of(snapshot, start=stamp(snapshot.now))]
     moments += [refusal.retry_at for refusal in snapshot.refusals.values() if not refusal.is_final]
+    moments += [times_out_at(each.step, stamp(snapshot.now)) for each in creations if each.attempt == 1]
+    moments += [stamp(snapshot.now) + TROUBLE_AFTER for _ in creations[:1]]  # a Job that never gets going
     for standing in standings:
         match standing:
             case Running():

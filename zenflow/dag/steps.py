@@ -141,7 +141,7 @@ def ask(step: Step, recorded: StepStatus | None, snapshot: Snapshot) -> Asking |
     if who and answer == "false":
         text = cut(f"Rejected by {who}")
         return Ended(step, _end(status, StepPhase.FAILED, REJECTED, text, snapshot.now, approved_by=who))
-    deadline = _deadline(step, status.start_time)
+    deadline = times_out_at(step, status.start_time)
     if deadline is not None and snapshot.now >= deadline:
         return Ended(step, _timed_out(step, status, snapshot.now))
     return Asking(step, status, deadline)
@@ -212,7 +212,7 @@ def _assess_attempts(
     if latest.outcome is Outcome.SUCCEEDED:
         text = "" if latest.number == 1 else f"Succeeded at attempt {latest.number}"
         return Ended(step, _end(status, StepPhase.SUCCEEDED, None, text, _ended_at(latest, snapshot), exit_code=None))
-    deadline = _deadline(step, status.start_time)
+    deadline = times_out_at(step, status.start_time)
     is_late = deadline is not None and snapshot.now >= deadline
     if latest.outcome is Outcome.FAILED and not _was_deleted_late(latest, deadline, snapshot):
         standing = _after_failure(step, recorded, status, latest, snapshot)
@@ -259,7 +259,7 @@ def _after_failure(
         due = at + wait_before(retries_made, step.retry_policy.backoff)
         if recorded is not None and recorded.next_retry_time and recorded.retry_count == retries_made:
             due = recorded.next_retry_time
-        return Retrying(step, latest.number + 1, due, failed, _deadline(step, status.start_time))
+        return Retrying(step, latest.number + 1, due, failed, times_out_at(step, status.start_time))
     if action is PodFailureAction.COUNT:
         text = f"Exit code {exit_code} counted by podFailurePolicy, no retry left"
         return Ended(step, _end(status, StepPhase.SUCCEEDED, "FailureCounted", text, at))
@@ -293,7 +293,8 @@ def _describe(step: Step, recorded: StepStatus | None, attempts: Sequence[Attemp
     return status
 
 
-def _deadline(step: Step, started_at: datetime | None) -> datetime | None:
+def times_out_at(step: Step, started_at: datetime | None) -> datetime | None:
+    """When `timeoutSeconds` strikes, counted from the step's first start."""
     if step.timeout_seconds is None or started_at is None:
         return None
     return started_at + timedelta(seconds=step.timeout_seconds)

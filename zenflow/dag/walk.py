@@ -90,9 +90,8 @@ def go_on(snapshot: Snapshot, walked: Walk) -> Decision:
     if first is not None:
         return first
     actions: tuple[Action, ...] = (*to_delete(doomed), *walked.creations)
-    return publish(
-        snapshot, report.going(snapshot, walked.statuses), actions, wake_at=next_wake(snapshot, walked.standings)
-    )
+    wake_at = next_wake(snapshot, walked.standings, walked.creations)
+    return publish(snapshot, report.going(snapshot, walked.statuses), actions, wake_at=wake_at)
 
 
 def _arrive(step: Step, snapshot: Snapshot) -> Standing:

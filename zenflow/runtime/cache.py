@@ -108,27 +108,31 @@ class Cache(Generic[T]):
     def put(self, item: T) -> None:
         """Store in place of what had its key. Only the informer calls this."""
         key = item.metadata.key
+        entries = self._entries(item)
         with self._lock:
-            self._unindex(key)
+            old = self._objects.get(key)
             self._objects[key] = item
-            for index, value in self._entries(item):
+            if old is not None:
+                known = self._entries(old)
+                if known == entries:  # as nearly always
+                    return
+                self._unindex(key, known)
+            for index, value in entries:
                 self._indexes[index].setdefault(value, {})[key] = None
 
     def remove(self, key: Key) -> None:
         """Drop the object, if there is one. Only the informer calls this."""
         with self._lock:
-            self._unindex(key)
-            self._objects.pop(key, None)
+            old = self._objects.pop(key, None)
+            if old is not None:
+                self._unindex(key, self._entries(old))
 
-    def _unindex(self, key: Key) -> None:
-        old = self._objects.get(key)
-        if old is None:
-            return
-        for index, value in self._entries(old):
+    def _unindex(self, key: Key, entries: Iterable[tuple[str, str]]) -> None:
+        for index, value in entries:
             keys = self._indexes[index].get(value, {})
             keys.pop(key, None)
             if not keys:
                 self._indexes[index].pop(value, None)
 
-    def _entries(self, item: T) -> Iterable[tuple[str, str]]:
-        return ((index, value) for index, indexer in self._indexers.items() for value in indexer(item))
+    def _entries(self, item: T) -> list[tuple[str, str]]:
+        return [(index, value) for index, indexer in self._indexers.items() for value in indexer(item)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import msgspec
 from tenacity import Retrying, retry_if_exception
 
-from zenflow.runtime.errors import ServerFault, TooManyRequests, Unreachable, from_response
+from zenflow.runtime.errors import RuntimeFault, ServerFault, TooManyRequests, Unreachable, from_response
 from zenflow.runtime.transport import MERGE_PATCH, Request, Response, Stream, Transport
 
 Query = tuple[tuple[str, str], ...]
@@ -189,10 +189,27 @@ class Client:
             raise Unreachable(f"the answer to a list of {request.path} is no list: {error}") from error
 
     def _call(self, request: Request) -> Response:
-        if self._retrying is None:
+        try:
             return self._once(request)
+        except RuntimeFault as fault:
+            if self._retrying is None or not may_repeat(request, fault):
+                raise
+            return self._repeat(request, self._retrying(), fault)
+
+    def _repeat(self, request: Request, policy: Retrying, first: RuntimeFault) -> Response:
+        """Under the policy, for which the request that failed is the first attempt.
+
+        Nearly all requests need none, and setting one up costs a third of a request.
+        """
+        faults = [first]
+
+        def attempt() -> Response:
+            if faults:
+                raise faults.pop()
+            return self._once(request)
+
         repeatable = retry_if_exception(lambda error: may_repeat(request, error))
-        return self._retrying().copy(retry=repeatable, reraise=True)(self._once, request)
+        return policy.copy(retry=repeatable, reraise=True)(attempt)
 
     def _once(self, request: Request) -> Response:
         response = self._transport.send(replace(request, timeout=self._timeout) if self._timeout else request)

@@ -24,9 +24,13 @@ SAFETY_WAIT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a reconcile wants next: to be called again after so many seconds, or only when something changes."""
+    """What a reconcile wants next: to be called again after so many seconds, or only when something changes.
+
+    `at_leisure`: then, but after all other keys for which there is something to do.
+    """
 
     requeue_after: float | None = None
+    at_leisure: bool = False
 
 
 class Reconciler(Protocol):
@@ -66,7 +70,8 @@ class Loop:
         self._log = log
         self._subject = subject
         self._new_id = new_id
-        barrier.on_ready(queue.add)
+        self._patient: set[Key] = set()  # held up by the barrier while at leisure
+        barrier.on_ready(self._resume)
 
     def set_workers(self, workers: int) -> None:
         """Say how many threads step this loop; only the metrics care."""
@@ -87,10 +92,18 @@ class Loop:
             self.queue.done(key)
         return True
 
+    def _resume(self, key: Key) -> None:
+        """The caches have seen our writes: as urgent as it was."""
+        self.queue.add_after(key, 0.0, at_leisure=key in self._patient)
+
     def _handle(self, key: Key) -> None:
+        self._patient.discard(key)
+        if self.queue.is_at_leisure(key):
+            self._patient.add(key)  # before the barrier is asked: from then on it may wake the key
         if not self._barrier.is_ready(key):
             self.queue.add_after(key, SAFETY_WAIT)
             return
+        self._patient.discard(key)
         # The reconcile says anew when it wants to be called; an older wish would only repeat it.
         self.queue.cancel_delay(key)
         facts = {"controller": self.name, self._subject: str(key), "reconcileID": self._new_id()}
@@ -110,7 +123,7 @@ class Loop:
         self._metrics.finished("success" if after is None else "requeue_after", self._clock.monotonic() - started)
         self.queue.forget(key)
         if after is not None:
-            self.queue.add_after(key, after)
+            self.queue.add_after(key, after, at_leisure=result.at_leisure)
 
     def _retry(self, key: Key, error: Exception) -> None:
         if isinstance(error, Conflict):

@@ -15,6 +15,8 @@ from zenflow.runtime.clock import Clock
 
 BASE_DELAY = 0.005
 MAX_DELAY = 60.0
+# How long a key that can wait gives way to others.
+PATIENCE = 1.0
 
 
 class QueueMetrics(Protocol):
@@ -45,21 +47,26 @@ class WorkQueue:
     - Two workers never hold the same key. Added while it is held, it is handed out again, once,
       after `done`.
     - `add_after` holds a key back; of several delays for one key the earliest counts.
+    - A key that is held back `at_leisure` gives way to all others once it is due, for a second at most, and workers
+      hold no more than `leisurely` of such keys at once: the others are kept free for what is urgent.
     - `add_rate_limited` delays a key by 5 ms doubled with each call up to a minute, until `forget`.
 
     After `shut_down` nothing is accepted, and `get` returns what is left and then None.
     """
 
-    def __init__(self, clock: Clock, *, metrics: QueueMetrics | None = None) -> None:
+    def __init__(self, clock: Clock, *, metrics: QueueMetrics | None = None, leisurely: int = 1) -> None:
         self._clock = clock
         self._metrics: QueueMetrics = metrics or NoMetrics()
         self._changed = threading.Condition()  # guards everything below
         self._ready: deque[Key] = deque()
-        self._dirty: dict[
-            Key, float
-        ] = {}  # needs a look -> since when; all of _ready, and what was re-added while held
+        self._leisurely: dict[Key, None] = {}  # ready too, but after all of _ready (a dict for its order)
+        # Needs a look -> since when; all of _ready and _leisurely, and what was re-added while held.
+        self._dirty: dict[Key, float] = {}
         self._processing: dict[Key, float] = {}  # held by a worker -> since when
         self._due: dict[Key, float] = {}  # held back -> until when
+        self._can_wait: set[Key] = set()  # those of _due that were held back at leisure
+        self._at_leisure: set[Key] = set()  # those of _processing that were handed out at leisure
+        self._most_at_leisure = leisurely
         self._heap: list[tuple[float, int, Key]] = []  # the same by time; an entry that disagrees with _due is dead
         self._order = count()
         self._failures: dict[Key, int] = {}
@@ -71,10 +78,13 @@ class WorkQueue:
         with self._changed:
             self._add(key)
 
-    def add_after(self, key: Key, seconds: float) -> None:
-        """The key needs a look in so many seconds, or sooner if it is already to be looked at sooner."""
+    def add_after(self, key: Key, seconds: float, *, at_leisure: bool = False) -> None:
+        """The key needs a look in so many seconds, or sooner if it is already to be looked at sooner.
+
+        `at_leisure`: what there is to do for it then is less urgent than what there is for others.
+        """
         with self._changed:
-            self._add_after(key, seconds)
+            self._add_after(key, seconds, at_leisure=at_leisure)
 
     def add_rate_limited(self, key: Key) -> None:
         """The key needs a look again after a failure; the more failures since `forget`, the later."""
@@ -97,7 +107,7 @@ class WorkQueue:
     def cancel_delay(self, key: Key) -> None:
         """Drop the key's delay, if it has one. For the worker who is about to compute it anew."""
         with self._changed:
-            self._due.pop(key, None)
+            self._forget_delay(key)
 
     def get(self, timeout: float | None = None) -> Key | None:
         """The next key, which the caller must give back by `done`. None after `timeout` seconds or at shut-down.
@@ -108,8 +118,9 @@ class WorkQueue:
         with self._changed:
             while True:
                 self._promote()
-                if self._ready:
-                    return self._hand_out()
+                key = self._next()
+                if key is not None:
+                    return self._hand_out(key)
                 if self._shut_down:
                     return None
                 wait = self._patience(deadline)
@@ -134,12 +145,21 @@ class WorkQueue:
             if key in self._dirty:
                 self._ready.append(key)
                 self._changed.notify()
+            if key in self._at_leisure:
+                self._at_leisure.remove(key)
+                self._changed.notify()
+
+    def is_at_leisure(self, key: Key) -> bool:
+        """Whether a key in work was handed out as one that can wait."""
+        with self._changed:
+            return key in self._at_leisure
 
     def shut_down(self) -> None:
         """Accept nothing more, drop the delays, and let waiting workers go once the queue is empty."""
         with self._changed:
             self._shut_down = True
             self._due.clear()
+            self._can_wait.clear()
             self._heap.clear()
             self._changed.notify_all()
 
@@ -150,7 +170,7 @@ class WorkQueue:
 
     def __len__(self) -> int:
         """Keys that are ready; neither those delayed nor those held."""
-        return len(self._ready)
+        return len(self._ready) + len(self._leisurely)
 
     def held_for(self) -> list[float]:
         """For how many seconds each key in work has been held."""
@@ -158,25 +178,37 @@ class WorkQueue:
             now = self._clock.monotonic()
             return [now - started for started in self._processing.values()]
 
-    def _add(self, key: Key) -> None:
-        if self._shut_down or key in self._dirty:
+    def _add(self, key: Key, *, at_leisure: bool = False) -> None:
+        if self._shut_down:
+            return
+        if key in self._dirty:
+            if key in self._leisurely and not at_leisure:
+                del self._leisurely[key]
+                self._ready.append(key)
             return
         self._metrics.added()
         self._dirty[key] = self._clock.monotonic()
-        if key not in self._processing:
+        if key in self._processing:
+            return
+        if at_leisure:
+            self._leisurely[key] = None
+        else:
             self._ready.append(key)
-            self._changed.notify()
+        self._changed.notify()
 
-    def _add_after(self, key: Key, seconds: float) -> None:
+    def _add_after(self, key: Key, seconds: float, *, at_leisure: bool = False) -> None:
         if self._shut_down:
             return
         if seconds <= 0:
-            self._add(key)
+            self._add(key, at_leisure=at_leisure)
             return
         due = self._clock.monotonic() + seconds
         if due >= self._due.get(key, float("inf")):
             return
+        self._forget_delay(key)
         self._due[key] = due
+        if at_leisure:
+            self._can_wait.add(key)
         heapq.heappush(self._heap, (due, next(self._order), key))
         self._changed.notify()
 
@@ -185,8 +217,13 @@ class WorkQueue:
         now = self._clock.monotonic()
         while (due := self._earliest()) is not None and due <= now:
             _, _, key = heapq.heappop(self._heap)
-            del self._due[key]
-            self._add(key)
+            at_leisure = key in self._can_wait
+            self._forget_delay(key)
+            self._add(key, at_leisure=at_leisure)
+
+    def _forget_delay(self, key: Key) -> None:
+        self._due.pop(key, None)
+        self._can_wait.discard(key)
 
     def _earliest(self) -> float | None:
         while self._heap:
@@ -196,8 +233,21 @@ class WorkQueue:
             heapq.heappop(self._heap)
         return None
 
-    def _hand_out(self) -> Key:
-        key = self._ready.popleft()
+    def _next(self) -> Key | None:
+        """The key whose turn it is, taken out of its line."""
+        patient = next(iter(self._leisurely), None)
+        if patient is not None and self._has_come(patient):
+            del self._leisurely[patient]
+            self._at_leisure.add(patient)
+            return patient
+        return self._ready.popleft() if self._ready else None
+
+    def _has_come(self, patient: Key) -> bool:
+        if len(self._at_leisure) >= self._most_at_leisure and not self._shut_down:
+            return False
+        return not self._ready or self._clock.monotonic() - self._dirty[patient] >= PATIENCE
+
+    def _hand_out(self, key: Key) -> Key:
         now = self._clock.monotonic()
         self._metrics.handed_out(now - self._dirty.pop(key))
         self._processing[key] = now

@@ -182,10 +182,8 @@ class KubeTransport:
         self, session: "_Session", request: Request, read_timeout: float, preload: bool
     ) -> urllib3.BaseHTTPResponse:
         try:
-            return session.pool.urlopen(
-                request.method,
-                session.url(request),
-                body=request.body or None,
+            return session.open(
+                request,
                 headers=self._headers(session, request, preload),
                 timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, read_timeout), read=read_timeout),
                 retries=False,  # whether a request may be repeated is the client's decision
@@ -235,16 +233,23 @@ class _Session:
         configuration.keep_alive = True
         self.host = str(configuration.host)
         self.pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
+        # A proxy has its say in every request; without one the manager would only find the same connections each time.
+        self._direct = None if self.pool.proxy else self.pool.connection_from_url(self.host)
+        self._prefix = urlsplit(self.host).path.rstrip("/")  # an API server may live under a path of its host
         self._configuration = configuration
         self._clock = clock
         self._lock = threading.Lock()  # guards the two below, and the package's own refresh
         self._authorization = ""
         self._fresh_until = clock.monotonic()
 
-    def url(self, request: Request) -> str:
-        """The whole URL; an API server may live under a path of its host."""
+    def open(self, request: Request, **options: Any) -> urllib3.BaseHTTPResponse:
+        """Send and wait for the answer's head; `options` are urllib3's."""
         query = f"?{urlencode(request.query)}" if request.query else ""
-        return f"{self.host}{quote(request.path)}{query}"
+        target = f"{quote(request.path)}{query}"
+        body = request.body or None
+        if self._direct is None:
+            return self.pool.urlopen(request.method, f"{self.host}{target}", body=body, **options)
+        return self._direct.urlopen(request.method, f"{self._prefix}{target}", body=body, **options)
 
     def authorization(self) -> str:
         """The header's value, "" for clients that are known by their certificate."""

@@ -162,6 +162,9 @@ class World:
         assert is_first_of_two or decide(self.scene.snapshot()).status is None, "what is on record is said again"
         self.is_failing |= any(self._is_fatal(status) for status in decision.status.steps)
 
+    def _is_recorded(self, decision: Decision) -> bool:
+        return decision.status is not None and self.scene.flow.status == self._with_uids(decision.status)
+
     def _with_uids(self, status: JobFlowStatus) -> JobFlowStatus:
         """As the status writer has it: the UIDs of Jobs are known once they are created."""
         uids = {attempt.job_name: attempt.job_uid for each in self.scene.attempts.values() for attempt in each}
@@ -181,8 +184,8 @@ class World:
         moments = [fate.end for fate in self.fates.values()]
         moments += [moment for moment, _ in self.answers.values() if moment > now]
         moments += [moment for moment in self.suspension or () if moment > now]
-        if decision.status is not None:
-            moments.append(now + 1)  # its own write, or the time for one, wakes it
+        if decision.status is not None and not self._is_recorded(decision):
+            moments.append(now + 1)  # the time for a report; what was written or created wakes nobody
         if decision.wake_at is not None:
             moments.append((decision.wake_at - START).total_seconds())
         assert moments, "nobody will ever look at the flow again"

@@ -41,6 +41,7 @@ SCENES = {
     "timed out, unrecorded": Scene.of(job("a", timeout_seconds=9), job("b")).running("a").running("b").now(9.5),
     "over its deadline": published(Scene.of(job("a"), active_deadline_seconds=9).running("a")).now(9.5),
     "invalid": Scene.of(job("a")).invalid("spec.steps: no").now(5.5),
+    "invalid while it runs": published(Scene.of(job("a")).running("a")).invalid("spec.steps: no").now(5.5),
     "succeeded": Scene.of(job("a")).succeeded("a", end=4).now(5.5),
 }
 
@@ -64,6 +65,15 @@ def test_the_same_snapshot_gives_the_same_decision(scene: Scene) -> None:
 def test_actions_do_not_depend_on_whether_the_status_was_written(scene: Scene) -> None:
     """A crash between the actions and the status loses nothing, and a status ahead of its actions hides none."""
     assert created(decide(published(scene).snapshot())) == created(decide(scene.snapshot()))
+
+
+@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES.keys())
+def test_the_echo_of_a_status_is_no_news(scene: Scene) -> None:
+    """Once it is on record there is nothing more to do than was asked for, nor sooner: it need not wake the flow."""
+    first, then = decide(scene.snapshot()), decide(published(scene).snapshot())
+    looks_at_once = first.wake_at is not None and first.wake_at <= scene.snapshot().now
+    assert looks_at_once or all(action in first.actions for action in then.actions)
+    assert then.wake_at is None or (first.wake_at is not None and first.wake_at <= then.wake_at)
 
 
 # --- urgency ---
@@ -134,6 +144,11 @@ def test_what_somebody_waits_for_and_what_no_job_shows_is_urgent(
     ("scene", "seconds"),
     [
         pytest.param(Scene.of(job("a")).running("a"), None, id="a Job that runs wakes by itself"),
+        pytest.param(Scene.of(job("a")), 35, id="a Job that is created and may not get going"),
+        pytest.param(Scene.of(job("a", retries=1)).failed("a", 1, end=-7), 35, id="a retry that may not get going"),
+        pytest.param(Scene.of(job("a", timeout_seconds=20)), 25, id="timeout of a step that starts now"),
+        pytest.param(Scene.of(job("a"), active_deadline_seconds=20), 25, id="deadline of a flow that starts now"),
+        pytest.param(Scene.of(gate("a"), active_deadline_seconds=30), 35, id="deadline of a flow without a Job"),
         pytest.param(Scene.of(job("a", timeout_seconds=60)).running("a"), 60, id="timeout"),
         pytest.param(Scene.of(job("a", retries=1)).failed("a", 1, end=4), 14, id="retry"),
         pytest.param(Scene.of(job("a", retries=1, timeout_seconds=12)).failed("a", 1, end=4), 12, id="timeout first"),

@@ -95,9 +95,41 @@ def test_a_key_that_nobody_asked_for_is_not_woken(
     barrier: Barrier, informer: Informer[Thing], woken: list[str]
 ) -> None:
     """It would be a reconcile for nothing."""
+    informer.add_handler(lambda old, new: barrier.is_echo(informer, new.metadata.resource_version))
     barrier.expect(A, informer, "11")
-    informer.feed(bookmark(11))
+    informer.feed(event("ADDED", thing("a", 11)))
     assert woken == []
+
+
+def test_a_write_of_ours_is_known_by_its_version_when_its_event_comes(barrier: Barrier, woken: list[str]) -> None:
+    """All of several writes; of no other type of object; and it wakes nobody."""
+    informer, other = synced(), synced()
+    told: list[bool] = []
+    informer.add_handler(lambda old, new: told.append(barrier.is_echo(informer, new.metadata.resource_version)))
+    for version in ("13", "11"):
+        barrier.expect(A, informer, version)
+    for version in (11, 12, 13):
+        assert not barrier.is_echo(other, str(version))
+        informer.feed(event("ADDED", thing(f"t{version}", version)))
+    assert (told, woken) == ([True, False, True], [])
+
+
+def test_a_write_that_was_seen_before_its_answer_is_no_echo(barrier: Barrier) -> None:
+    """Nothing will ever come that it could be told from."""
+    informer = synced(11)
+    barrier.expect(A, informer, "11")
+    assert not barrier.is_echo(informer, "11")
+
+
+def test_a_write_whose_event_never_comes_wakes_its_key(
+    barrier: Barrier, informer: Informer[Thing], woken: list[str]
+) -> None:
+    """A new list went beyond it: what was written has been deleted meanwhile, and no event will say so."""
+    barrier.expect(A, informer, "11")
+    barrier.expect(A, informer, "12")
+    informer.replace([], "20")
+    assert woken == ["a"]
+    assert not barrier.is_echo(informer, "11")
 
 
 def test_a_key_that_is_gone_is_neither_held_nor_woken(

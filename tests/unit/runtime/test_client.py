@@ -180,9 +180,10 @@ def test_only_what_cannot_happen_twice_is_repeated(
 
 def test_the_last_refusal_is_raised_when_patience_ends() -> None:
     """The policy's own exceptions never come through."""
-    client = Client(ScriptedTransport(BUSY, BUSY, BUSY), retrying=three_times)
+    transport = ScriptedTransport(BUSY, BUSY, BUSY)
     with pytest.raises(TooManyRequests):
-        READ(client)
+        READ(Client(transport, retrying=three_times))
+    assert len(transport.requests) == 3
 
 
 def test_without_a_policy_nothing_is_repeated() -> None:

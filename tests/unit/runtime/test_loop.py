@@ -165,6 +165,17 @@ def test_each_reconcile_binds_what_it_is_about_and_an_id_of_its_own(stage: Stage
     assert get_contextvars() == {}
 
 
+def test_what_a_reconcile_leaves_for_later_at_leisure_gives_way_to_other_keys(stage: Stage) -> None:
+    """It is due first and comes last."""
+    stage.outcomes.append(Result(requeue_after=1, at_leisure=True))
+    stage.queue.add(A)
+    stage.run()
+    stage.clock.advance(1.5)
+    stage.queue.add(B)
+    stage.run()
+    assert stage.reconciled == ["a", "b", "a"]
+
+
 def test_a_failing_key_slows_no_other(stage: Stage) -> None:
     """One bad flow: its failures wait ever longer, the others go at once."""
     stage.outcomes.extend([RuntimeError("poison")] * 20)
@@ -223,6 +234,20 @@ def test_a_waiting_key_looks_again_even_if_no_event_wakes_it(stage: Stage) -> No
     stage.queue.add(A)
     stage.run()
     assert stage.queue.next_due() == stage.clock.monotonic() + SAFETY_WAIT
+
+
+@pytest.mark.parametrize("at_leisure", [True, False])
+def test_a_waiting_key_is_as_urgent_afterwards_as_it_was(stage: Stage, at_leisure: bool) -> None:
+    """What gave way before gives way again; what did not must not begin to."""
+    informer = things_informer()
+    informer.replace([], "10")
+    stage.barrier.expect(A, informer, "11")
+    stage.queue.add_after(A, 0.0, at_leisure=at_leisure)
+    stage.run()
+    informer.feed(event("BOOKMARK", {"metadata": {"resourceVersion": "11"}}))
+    stage.queue.add(B)
+    stage.run()
+    assert stage.reconciled == (["b", "a"] if at_leisure else ["a", "b"])
 
 
 def test_the_end_of_the_process_is_nobodys_failure(stage: Stage) -> None:

@@ -176,7 +176,7 @@ def test_the_contract_holds_in_any_order_of_calls(seed: int) -> None:
             case 0:
                 queue.add(key(name))
             case 1:
-                queue.add_after(key(name), chance.choice([0.5, 1, 7]))
+                queue.add_after(key(name), chance.choice([0.5, 1, 7]), at_leisure=chance.random() < 0.5)
             case 2:
                 queue.add_rate_limited(key(name))
             case 3 if held:
@@ -196,3 +196,80 @@ def test_the_contract_holds_in_any_order_of_calls(seed: int) -> None:
     clock.advance(100)
     assert unanswered <= set(drained(queue))
     assert queue.next_due() is None
+
+
+# --- what can wait ---
+
+
+def test_what_can_wait_gives_way(queue: WorkQueue, clock: VirtualClock) -> None:
+    """To what was added long after it was due; among themselves the first comes first."""
+    for item in (A, B):
+        queue.add_after(item, 0.05, at_leisure=True)
+    clock.advance(0.5)
+    queue.add(C)
+    assert len(queue) == 1
+    assert drained(queue) == ["c", "a", "b"]
+
+
+def test_what_can_wait_is_not_starved(queue: WorkQueue, clock: VirtualClock) -> None:
+    """After a second it gives way no more."""
+    queue.add_after(A, 0.05, at_leisure=True)
+    clock.advance(0.05)
+    queue.add(B)
+    held = queue.try_get()
+    clock.advance(1.0)
+    queue.add(C)
+    assert held == B
+    assert drained(queue) == ["a", "c"]
+
+
+def test_what_can_wait_waits_no_longer_when_it_is_added(queue: WorkQueue, clock: VirtualClock) -> None:
+    """Something has happened to it: it stands in line with all others, once."""
+    for item in (A, B):
+        queue.add_after(item, 0.05, at_leisure=True)
+    clock.advance(0.05)
+    queue.add(C)
+    held = queue.try_get()
+    queue.add(B)
+    queue.done(held or C)
+    assert held == C
+    assert drained(queue) == ["b", "a"]
+
+
+@pytest.mark.parametrize("at_leisure", [True, False])
+def test_the_earlier_of_two_delays_says_whether_it_can_wait(
+    queue: WorkQueue, clock: VirtualClock, at_leisure: bool
+) -> None:
+    """In whatever order they are asked for."""
+    queue.add_after(A, 10, at_leisure=not at_leisure)
+    queue.add_after(A, 5, at_leisure=at_leisure)
+    queue.add_after(A, 20, at_leisure=not at_leisure)
+    queue.add_after(B, 5)
+    clock.advance(5)
+    assert drained(queue) == (["b", "a"] if at_leisure else ["a", "b"])
+
+
+def test_not_all_workers_may_be_at_leisure(clock: VirtualClock) -> None:
+    """However few others there are: what comes next may be urgent."""
+    queue = WorkQueue(clock, leisurely=1)
+    for item in (A, B):
+        queue.add_after(item, 0.05, at_leisure=True)
+    clock.advance(0.05)
+    held = queue.try_get()
+    assert (held, queue.try_get()) == (A, None)
+    queue.add(C)
+    assert queue.try_get() == C
+    queue.done(A)
+    assert queue.try_get() == B
+    assert [queue.is_at_leisure(item) for item in (A, B, C)] == [False, True, False]
+
+
+def test_after_shut_down_what_can_wait_is_handed_out_as_well(clock: VirtualClock) -> None:
+    """To all workers: nothing urgent will come any more."""
+    queue = WorkQueue(clock, leisurely=1)
+    for item in (A, B):
+        queue.add_after(item, 0.05, at_leisure=True)
+    clock.advance(0.05)
+    assert queue.try_get() == A
+    queue.shut_down()
+    assert [queue.try_get(), queue.try_get()] == [B, None]
