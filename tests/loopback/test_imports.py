@@ -22,12 +22,13 @@ def test_the_runtime_does_not_load(package: str) -> None:
     assert package not in loaded
 
 
-def test_opentelemetry_is_loaded_only_where_traces_are_asked_for() -> None:
-    """Most controllers can do without its memory."""
+@pytest.mark.parametrize("package", ["opentelemetry", "cryptography"])
+def test_the_controller_loads_only_when_asked(package: str) -> None:
+    """For traces, and for certificates of its own: most controllers can do without their memory."""
     probe = "import sys, zenflow.controller.service; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
     assert "zenflow.controller.otlp" in loaded
-    assert "opentelemetry" not in loaded
+    assert package not in loaded
 
 
 def test_traces_without_opentelemetry_are_refused_in_one_sentence() -> None:

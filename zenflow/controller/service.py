@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -18,14 +18,16 @@ from zenflow.controller import otlp, webhook
 from zenflow.controller.app import App, World, build
 from zenflow.controller.settings import Settings
 from zenflow.controller.traces import Traces
-from zenflow.runtime import authority, serving
-from zenflow.runtime.authority import Keeper, Terms
+from zenflow.runtime import serving
 from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock, SystemClock
 from zenflow.runtime.leader import FencedTransport, LeaderElector, LeaseTerms
 from zenflow.runtime.manager import Manager, Parts, Pool
 from zenflow.runtime.metrics import Metrics
 from zenflow.runtime.transport import KubeTransport, Transport
+
+if TYPE_CHECKING:
+    from zenflow.runtime.authority import Keeper
 
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -127,14 +129,16 @@ def own_namespace() -> str:
         return "default"
 
 
-def _keeper(settings: Settings, client: Client, clock: Clock, log: Any) -> Keeper | None:
-    """Of the webhook's certificate, where none is given as files."""
+def _keeper(settings: Settings, client: Client, clock: Clock, log: Any) -> "Keeper | None":
+    """Of the webhook's certificate, where none is given as files: 10 MB of code that others do without."""
     if not settings.webhook_port or settings.certificate:
         return None
+    from zenflow.runtime import authority
+
     # No two living processes share both, and the next process of a Pod takes the place of the one before.
     owner = f"{socket.gethostname()}:{settings.webhook_port}"
-    terms = Terms(owner, ((authority.MUTATING, webhooks.NAME), (authority.VALIDATING, webhooks.NAME)))
-    return Keeper(client, terms, clock=clock, random=random.random, log=log)
+    terms = authority.Terms(owner, ((authority.MUTATING, webhooks.NAME), (authority.VALIDATING, webhooks.NAME)))
+    return authority.Keeper(client, terms, clock=clock, random=random.random, log=log)
 
 
 def _probed(
@@ -150,7 +154,7 @@ def _probed(
     return [serving.HttpServer((settings.bind_address, settings.metrics_port), routes, log=log)]
 
 
-def _reviewing(settings: Settings, client: Client, keeper: Keeper | None, log: Any) -> list[serving.HttpServer]:
+def _reviewing(settings: Settings, client: Client, keeper: "Keeper | None", log: Any) -> list[serving.HttpServer]:
     if not settings.webhook_port:
         return []
     certificate = keeper or serving.Certificate(Path(settings.certificate), Path(settings.private_key))
