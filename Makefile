@@ -1,6 +1,9 @@
 # Every target makes what it needs: `make demo` and `make test` work in a fresh clone with nothing but Python 3.11+.
 # Another interpreter: make test PYTHON=python3.13
 
+SHELL = /bin/bash
+.SHELLFLAGS = -o pipefail -c
+
 PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/pip --disable-pip-version-check
@@ -53,24 +56,25 @@ conformance: $(DEV) ## the same requests to the embedded API server and to a rea
 	$(PYTEST) tests/conformance
 
 # Each cluster's tests in a process of their own, side by side: they mostly wait, for containers and for backoffs.
-E2E = $(PYTEST) tests/cluster tests/e2e --verbose --durations=10 $(if $(K8S),--k8s-kubeconfig-override=$(K8S))
+E2E = PYTHONUNBUFFERED=1 $(PYTEST) tests/cluster tests/e2e --verbose --durations=10 $(if $(K8S),--k8s-kubeconfig-override=$(K8S))
+# Each line is led by whose it is.
 E2E_PARTS = e2e-node e2e-control-plane e2e-embedded e2e-alone
 .PHONY: $(E2E_PARTS)
 
 e2e: $(DEV) ## on a real Kubernetes, built and started by the tests (as root), or any: make e2e K8S=path/to/kubeconfig
-	$(MAKE) --jobs=$(words $(E2E_PARTS)) --keep-going --output-sync=line $(E2E_PARTS)
+	$(MAKE) --jobs=$(words $(E2E_PARTS)) --keep-going $(E2E_PARTS)
 
 e2e-node: $(DEV)
-	$(E2E) -m node
+	$(E2E) -m node 2>&1 | sed -u 's/^/$@: /'
 
 e2e-control-plane: $(DEV)
-	$(E2E) -m control_plane
+	$(E2E) -m control_plane 2>&1 | sed -u 's/^/$@: /'
 
 e2e-embedded: $(DEV)
-	$(E2E) -m embedded
+	$(E2E) -m embedded 2>&1 | sed -u 's/^/$@: /'
 
 e2e-alone: $(DEV) # what needs no cluster, or starts its own
-	$(E2E) -m "not (node or control_plane or embedded)"
+	$(E2E) -m "not (node or control_plane or embedded)" 2>&1 | sed -u 's/^/$@: /'
 
 bench: $(DEV) ## speed, CPU and requests per step beside a bare watch-and-create loop
 	$(VENV)/bin/python -m bench --times 3
