@@ -114,14 +114,14 @@ def render(statements: Sequence[Statement], proofs: Sequence[Proof]) -> str:
         parts.append(
             "\n".join((f"## {title}", "", "| statement | source | proven by | on |", "| --- " * 4 + "|", *rows))
         )
-    return "\n".join(parts) + "\n"
+    return "\n".join(parts)
 
 
 def row(statement: Statement, tests: Mapping[str, set[str]]) -> str:
     names = "<br>".join(f"[{short(test)}](../{test.partition('::')[0]})" for test in tests)
     places = {place for found in tests.values() for place in found}
     where = ", ".join(title for place, title in PLACES.items() if place in places)
-    return f"| {statement.says} | {statement.source} | {names} | {where} |"
+    return f"| {statement.says.rstrip('.')} | {statement.source} | {names} | {where} |"
 
 
 def short(test: str) -> str:
