@@ -11,6 +11,8 @@ from tests.e2e.target import Target
 from tests.support.waiting import eventually
 
 SOON = {"retryPolicy": {"limit": 1, "backoff": {"type": "Fixed", "duration": "1s"}}}
+# So long that it still runs when the flow is suspended, however slow the machine.
+LONG = 15
 GATE = {"name": "gate", "type": "Manual"}
 
 
@@ -19,8 +21,8 @@ def submitted(target: Target) -> Target:
     """All at once; those that are suspended mid-run have a Job by then, or were asked for an approval."""
     target.submit(
         flow("sus-created", step("a"), step("b", "a"), suspend=True),
-        flow("sus-running", step("a", work=Work(seconds=4)), step("b", "a")),
-        flow("sus-retry", step("flaky", work=Work(seconds=2, codes=(1, 0)), **SOON)),
+        flow("sus-running", step("a", work=Work(seconds=LONG)), step("b", "a")),
+        flow("sus-retry", step("flaky", work=Work(seconds=LONG, codes=(1, 0)), **SOON)),
         flow("sus-gate", GATE, step("after", "gate")),
         flow("sus-deadline", step("a", work=Work(seconds=1)), GATE, executionPolicy={"activeDeadlineSeconds": 15}),
     )

@@ -138,10 +138,10 @@ def test_a_flow_that_no_controller_has_seen_shows_no_phase(target: Target) -> No
     """`JobFlow stuck in Pending: check if controller is running`: then PHASE and PROGRESS are empty; later it runs."""
     assert target.controller.stop() == 0
     try:
-        target.submit(flow("unseen", step("a")))
-        line = target.kubectl.run("get", "jobflow", "unseen", "--no-headers")
-        assert re.fullmatch(r"unseen\s+\d+s\s*", line), line
-        assert "Status:" not in target.kubectl.run("describe", "jobflow", "unseen")
+        target.submit(flow("unattended", step("a")))
+        line = target.kubectl.run("get", "jobflow", "unattended", "--no-headers")
+        assert re.fullmatch(r"unattended\s+\d+s\s*", line), line
+        assert "Status:" not in target.kubectl.run("describe", "jobflow", "unattended")
     finally:
         target.controller.start()
-    assert target.finish("unseen").phase == "Succeeded"
+    assert target.finish("unattended").phase == "Succeeded"

@@ -16,8 +16,8 @@ DEFAULT_CONTAINER = "main"
 
 _EXIT = re.compile(r"container (\S+) exited with (\d{1,3})(?: \((\w+)\))?(?:: (.*))?", re.DOTALL)
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\r(?=\n)")
-# Control characters but tab and newline, and halves of surrogate pairs, which are no UTF-8.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+# Control characters but tab and newline, marks that reorder text, and halves of surrogate pairs, which are no UTF-8.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def verdict(

@@ -121,6 +121,11 @@ def test_a_cut_message_is_at_most_a_kibibyte(text: str) -> None:
     assert 1000 < len(cut(text).encode()) <= 1024
 
 
+def test_marks_that_reorder_text_do_not_reach_a_status() -> None:
+    """They would show `safe.exe` as what it is not; a terminal obeys them as it does escape sequences."""
+    assert cut("safe\u202egnp.exe") == "safe\ufffdgnp.exe"
+
+
 def test_a_cut_message_keeps_its_head_and_its_end() -> None:
     """The head names the step or Job, and errors stand at the end of a log."""
     shortened = cut("Job x failed: " + "noise " * 1000 + "fatal: disk full")
