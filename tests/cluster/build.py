@@ -131,5 +131,5 @@ def locked(path: Path) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    for folder in {path.parent for path in ensure(PARTS[sys.argv[1] if sys.argv[1:] else "node"]).values()}:
+    for folder in {path.parent for path in ensure(PARTS[(*sys.argv[1:], "node")[0]]).values()}:
         print(folder)

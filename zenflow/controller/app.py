@@ -113,9 +113,7 @@ def build(settings: Settings, world: World) -> App:
         StatusWriter(world.client, flows, barrier, memory, events, journal, clock=world.clock),
         memory,
     )
-    reflectors = tuple(
-        _reflector(informer, settings, world, log) for each in (flows, jobs, pods) for informer in each
-    )
+    reflectors = tuple(_reflector(informer, settings, world, log) for each in (flows, jobs, pods) for informer in each)
     metrics.registry.register(Census(flows.cache, memory, reflectors, world.leads))
     loop = Loop(NAME, queue, reconciler, barrier, clock=world.clock, metrics=metrics, log=log, subject="flow")
     return App(queue, loop, reflectors, jobs.cache, journal)

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.install
 POLICIES = "--api-versions=admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
 EVERYTHING = (
     "--set=admission=webhook,networkPolicy.enabled=true,metrics.serviceMonitor.enabled=true",
+    "--set=metrics.rules.enabled=true,metrics.dashboard.enabled=true,otlpEndpoint=http://collector:4318",
     "--set=nodeSelector.a=b,priorityClassName=high,podLabels.c=d,podAnnotations.e=f,image.tag=v1",
 )
 NAMESPACED = (f"--values={CHART / 'values-namespaced.yaml'}", "--set=watchNamespaces={a,b}")
