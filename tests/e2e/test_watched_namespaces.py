@@ -1,11 +1,13 @@
 """A controller that is told its namespaces works there and nowhere else. On a `zenflow local` of its own."""
 
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cluster.control_plane import free_ports
 from tests.e2e.conftest import real_kubectl
 from tests.e2e.flows import flow, step
 from tests.e2e.target import CRDS, TERMINAL, ZENFLOW
@@ -17,11 +19,17 @@ WATCHED, UNWATCHED = ("team-a", "team-b"), "team-c"
 
 
 @pytest.fixture(scope="module")
-def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
+def port() -> int:
+    """Of the controller's metrics."""
+    return free_ports(1)[0]
+
+
+@pytest.fixture(scope="module")
+def kubectl(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Kubectl]:
     folder = tmp_path_factory.mktemp("namespaces")
     kubeconfig = folder / "kubeconfig"
     local = Program((*ZENFLOW, "local", "--no-controller", "--kubeconfig", kubeconfig), folder / "local.log")
-    controller = Program(controller_command(kubeconfig), folder / "controller.log")
+    controller = Program(controller_command(kubeconfig, port), folder / "controller.log")
     kubectl = Kubectl(kubeconfig, real_kubectl())
     local.start()
     try:
@@ -39,9 +47,9 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
         local.end()
 
 
-def controller_command(kubeconfig: Path) -> tuple[str, ...]:
+def controller_command(kubeconfig: Path, port: int) -> tuple[str, ...]:
     namespaces = (f"--watch-namespace={name}" for name in WATCHED)
-    return (*ZENFLOW, "controller", f"--kubeconfig={kubeconfig}", "--metrics-port=0", *namespaces)
+    return (*ZENFLOW, "controller", f"--kubeconfig={kubeconfig}", f"--metrics-port={port}", *namespaces)
 
 
 def status(kubectl: Kubectl, namespace: str) -> dict[str, Any]:
@@ -62,3 +70,12 @@ def test_each_watched_namespace_is_worked_and_no_other(kubectl: Kubectl) -> None
         )
         assert status(kubectl, namespace)["phase"] == "Succeeded"
     assert not status(kubectl, UNWATCHED)
+
+
+def test_all_of_them_are_one_in_the_metrics(kubectl: Kubectl, port: int) -> None:
+    """A resource has one cache, so one series; two alike would make the whole scrape worthless."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    series = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
+    assert len(series) == len(set(series))
+    assert 'zenflow_cache_synced{resource="jobs"}' in series
