@@ -9,10 +9,12 @@ from tests.e2e.install.helm import NAMESPACE, Helm
 from tests.e2e.install.site import Site
 from tests.e2e.install.test_rights import CONTROLLER, granted
 from tests.support.kubectl import Kubectl, KubectlFailed
+from tests.support.program import ROOT
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.install
 
+PIPELINE = ROOT / "examples" / "linear-pipeline.yaml"
 ASK = {"name": "ask", "type": "Manual", "message": "Go on?"}
 APPROVE = ("annotate", "jobflow", "asks-webhook", "workflow.zen.io/approved/ask=true")
 
@@ -27,9 +29,15 @@ def since(site: Site) -> int:
 def installed(site: Site, since: int) -> Iterator[Site]:
     site.make_namespace(NAMESPACE)
     site.helm.install("--set=admission=webhook,replicas=2", "--take-ownership")
+    # The node learns where a Service leads a moment after its Pods are ready; until then admission fails closed.
+    eventually(lambda: is_answered(site), within=30, what="the API server reaches the webhook")
     yield site
     site.helm.uninstall()
     site.kubectl.run("delete", "namespace", NAMESPACE)
+
+
+def is_answered(site: Site) -> bool:
+    return site.kubectl.succeeds("create", f"--filename={PIPELINE}", "--dry-run=server")
 
 
 def test_a_cycle_is_refused_with_its_path(installed: Site) -> None:
