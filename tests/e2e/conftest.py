@@ -26,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "containers: runs only where commands of containers really run")
     config.addinivalue_line("markers", "real: runs only where there is a scheduler, a quota or Pod Security")
     config.addinivalue_line("markers", "embedded: runs on the embedded cluster")
+    config.addinivalue_line("markers", "install: installs the image and the chart on a cluster of its own")
     config.addinivalue_line("markers", "audited: runs only where the API server's audit log can be read: our own")
 
 

@@ -44,5 +44,7 @@ def place_of(item: pytest.Item, file: str) -> str:
     callspec = getattr(item, "callspec", None)
     if callspec and "target" in callspec.params:
         return str(callspec.params["target"])
+    if item.get_closest_marker("install"):  # a node tier of its own
+        return "node"
     marked = (tier for tier in ("node", "control_plane") if item.get_closest_marker(tier))
     return next(marked, "embedded")

@@ -126,9 +126,17 @@ def controller_command(  # each is a flag  # noqa: PLR0913
         ),
     ] = None,
     context: Annotated[str | None, typer.Option(help="A context of the kubeconfig.")] = None,
-    namespace: Annotated[
-        str, typer.Option("--namespace", "-n", envvar="ZENFLOW_NAMESPACE", help="Watch only this one.")
-    ] = "",
+    namespaces: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--watch-namespace",
+            "--namespace",
+            "-n",
+            metavar="NAME",
+            envvar="ZENFLOW_NAMESPACE",
+            help="Watch only this one; may be given several times [default: all of them].",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Flows reconciled at once.")] = 16,
     bind_address: Annotated[str, typer.Option(help="Address of the ports below.")] = "0.0.0.0",
     metrics_port: Annotated[
@@ -140,6 +148,9 @@ def controller_command(  # each is a flag  # noqa: PLR0913
     ] = "",
     private_key: Annotated[str, typer.Option(metavar="FILE", help="The webhook's private key.")] = "",
     leader_elect: Annotated[bool, typer.Option(help="Hold a Lease, so that several replicas may run.")] = True,
+    lease_name: Annotated[
+        str, typer.Option(help="Name of the Lease: the same for the replicas of one installation.")
+    ] = "zen-flow-controller",
     lease_namespace: Annotated[
         str, typer.Option(help="Where the Lease is [default: the Pod's namespace, else default].")
     ] = "",
@@ -161,7 +172,7 @@ def controller_command(  # each is a flag  # noqa: PLR0913
 
         zenflow controller --log-format console
 
-        zenflow controller --kubeconfig prod.yaml --namespace data
+        zenflow controller --kubeconfig prod.yaml --watch-namespace data --watch-namespace etl
     """
     from zenflow.cli import controller
     from zenflow.controller.settings import LeaderElection, Settings
@@ -169,7 +180,7 @@ def controller_command(  # each is a flag  # noqa: PLR0913
     if bool(certificate) != bool(private_key):
         raise typer.BadParameter("give both or none", param_hint="--certificate and --private-key")
     settings = Settings(
-        namespace=namespace,
+        namespaces=tuple(dict.fromkeys(namespaces or ())),
         workers=workers,
         bind_address=bind_address,
         metrics_port=metrics_port,
@@ -177,7 +188,7 @@ def controller_command(  # each is a flag  # noqa: PLR0913
         certificate=certificate,
         private_key=private_key,
         otlp_endpoint=otlp_endpoint,
-        leader_election=LeaderElection(enabled=leader_elect, namespace=lease_namespace),
+        leader_election=LeaderElection(enabled=leader_elect, name=lease_name, namespace=lease_namespace),
     )
     status = controller.run(
         settings, kubeconfig=kubeconfig, context=context, log_format=log_format, log_level=log_level

@@ -43,6 +43,7 @@ from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.events import EventRecorder
 from zenflow.runtime.informer import Informer
+from zenflow.runtime.informers import Informers
 from zenflow.runtime.loop import Loop
 from zenflow.runtime.metrics import Metrics
 from zenflow.runtime.queue import WorkQueue
@@ -70,13 +71,9 @@ class App:
 
     queue: WorkQueue
     loop: Loop
-    reflectors: tuple[Reflector[FlowRecord], Reflector[Job], Reflector[Pod]]
+    reflectors: tuple[Reflector[Any], ...]  # one for each type and namespace
+    jobs: Cache[Job]
     journal: Journal
-
-    @property
-    def jobs(self) -> Cache[Job]:
-        """What is known of Jobs."""
-        return self.reflectors[1].informer.cache
 
     @property
     def has_synced(self) -> bool:
@@ -88,7 +85,7 @@ def build(settings: Settings, world: World) -> App:
     """Put the controller together."""
     metrics = world.metrics or Metrics(CollectorRegistry())
     log = world.log or structlog.get_logger()
-    flows, jobs, pods = informers(settings.namespace)
+    flows, jobs, pods = informers(*settings.namespaces)
     caches = Caches(flows.cache, jobs.cache, pods.cache)
     # So many workers report at once; the others are there to create.
     queue = WorkQueue(world.clock, metrics=metrics.queue(NAME), leisurely=max(1, settings.workers // 4))
@@ -103,8 +100,8 @@ def build(settings: Settings, world: World) -> App:
         memory,
         library,
         queue.add,
-        is_flow_echo=partial(barrier.is_echo, flows),
-        is_job_echo=partial(barrier.is_echo, jobs),
+        is_flow_echo=partial(_is_echo, barrier, flows),
+        is_job_echo=partial(_is_echo, barrier, jobs),
     )
     flows.add_handler(wakes.flow_changed)
     jobs.add_handler(wakes.job_changed)
@@ -116,37 +113,28 @@ def build(settings: Settings, world: World) -> App:
         StatusWriter(world.client, flows, barrier, memory, events, journal, clock=world.clock),
         memory,
     )
-    reflectors = (
-        _reflector(flows, settings, world, log),
-        _reflector(jobs, settings, world, log),
-        _reflector(pods, settings, world, log),
-    )
+    reflectors = tuple(_reflector(informer, settings, world, log) for each in (flows, jobs, pods) for informer in each)
     metrics.registry.register(Census(flows.cache, memory, reflectors, world.leads))
     loop = Loop(NAME, queue, reconciler, barrier, clock=world.clock, metrics=metrics, log=log, subject="flow")
-    return App(queue, loop, reflectors, journal)
+    return App(queue, loop, reflectors, jobs.cache, journal)
 
 
-def informers(namespace: str) -> tuple[Informer[FlowRecord], Informer[Job], Informer[Pod]]:
-    """The three caches with their indexes; `namespace` empty: across all of them."""
-    flows = Informer(JOBFLOWS, decode_flow, namespace=namespace, indexers={BY_GROUP: lambda flow: (group_of(flow),)})
-    jobs = Informer(
-        JOBS,
-        decode_job,
-        namespace=namespace,
-        label_selector=OURS,
-        indexers={
-            BY_OWNER: lambda job: (job.metadata.controller_uid,),
-            BY_GROUP: lambda job: job.groups,
-        },
+def informers(*namespaces: str) -> tuple[Informers[FlowRecord], Informers[Job], Informers[Pod]]:
+    """The three caches with their indexes, fed from the namespaces given; from all of them where none is."""
+    places = namespaces or ("",)
+    flows = Cache[FlowRecord]({BY_GROUP: lambda flow: (group_of(flow),)})
+    jobs = Cache[Job]({BY_OWNER: lambda job: (job.metadata.controller_uid,), BY_GROUP: lambda job: job.groups})
+    pods = Cache[Pod]({BY_OWNER: lambda pod: (pod.metadata.controller_uid,), BY_GROUP: lambda pod: pod.groups})
+    return (
+        Informers([Informer(JOBFLOWS, decode_flow, namespace=each, cache=flows) for each in places]),
+        Informers([Informer(JOBS, decode_job, namespace=each, label_selector=OURS, cache=jobs) for each in places]),
+        Informers([Informer(PODS, decode_pod, namespace=each, label_selector=OURS, cache=pods) for each in places]),
     )
-    pods = Informer(
-        PODS,
-        decode_pod,
-        namespace=namespace,
-        label_selector=OURS,
-        indexers={BY_OWNER: lambda pod: (pod.metadata.controller_uid,), BY_GROUP: lambda pod: pod.groups},
-    )
-    return flows, jobs, pods
+
+
+def _is_echo(barrier: Barrier, informers: Informers[T], resource_version: str) -> bool:
+    """Versions count the writes of all namespaces: each belongs to one write, and so to one informer at most."""
+    return any(barrier.is_echo(informer, resource_version) for informer in informers)
 
 
 def _reflector(informer: Informer[T], settings: Settings, world: World, log: Any) -> Reflector[T]:

@@ -32,7 +32,7 @@ from zenflow.runtime.errors import (
     NotFound,
     RuntimeFault,
 )
-from zenflow.runtime.informer import Informer
+from zenflow.runtime.informers import Informers
 
 LONGEST_REFUSAL = 60.0
 _FIRST_REFUSAL = 1.0
@@ -75,7 +75,7 @@ class Applier:
     def __init__(  # noqa: PLR0913 - the composition root hands in each part by name
         self,
         client: Client,
-        jobs: Informer[Job],
+        jobs: Informers[Job],
         barrier: Barrier,
         memory: Memory,
         journal: Journal,
@@ -138,7 +138,7 @@ class Applier:
             meta = decode_metadata(body)
             applied.job_uids[meta.name] = meta.uid
             # Wait for the creation, not for a later version of the Job: its event is certain to come.
-            self._barrier.expect(key, self._jobs, meta.resource_version)
+            self._barrier.expect(key, self._jobs.of(key.namespace), meta.resource_version)
             notes.refusals.pop(step, None)
             notes.refused_times.pop(step, None)
             return

@@ -129,11 +129,13 @@ class Census(Collector):
 
     def _caches(self) -> Iterator[Metric]:
         objects, synced, silence = families = _cache_families()
+        by_resource: dict[str, list[Reflector[Any]]] = {}
         for reflector in self._reflectors:
-            label = [reflector.informer.resource.plural]
-            objects.add_metric(label, len(reflector.informer.cache))
-            synced.add_metric(label, float(reflector.informer.has_synced))
-            silence.add_metric(label, reflector.silent_for())
+            by_resource.setdefault(reflector.informer.resource.plural, []).append(reflector)
+        for resource, reflectors in by_resource.items():  # of several namespaces, which share one cache: the worst
+            objects.add_metric([resource], len(reflectors[0].informer.cache))
+            synced.add_metric([resource], float(all(each.informer.has_synced for each in reflectors)))
+            silence.add_metric([resource], max(each.silent_for() for each in reflectors))
         yield from families
 
 

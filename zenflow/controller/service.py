@@ -65,7 +65,7 @@ def run(settings: Settings, connect: Callable[[], KubeTransport]) -> int:
     manager = Manager(parts, clock=clock, log=log)
     problems += [lambda: manager.problems, *([lambda: keeper.problems] if keeper else [])]
     manager.stop_on_signals()
-    log.info("started", server=connection.host, namespace=settings.namespace or "all")
+    log.info("started", server=connection.host, namespaces=settings.namespaces or "all")
     status = manager.run()
     if traces is not None:
         traces.flush()

@@ -25,7 +25,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    namespace: str = Field("", description="The one namespace to watch; all of them when empty.")
+    namespaces: tuple[str, ...] = Field((), description="The namespaces to watch; all of them when there is none.")
     workers: int = Field(
         16, ge=1, le=64, description="Flows reconciled at once; a worker spends its time waiting for the API server."
     )

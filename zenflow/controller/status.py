@@ -22,7 +22,7 @@ from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import ApiError
 from zenflow.runtime.events import EventRecorder
-from zenflow.runtime.informer import Informer
+from zenflow.runtime.informers import Informers
 from zenflow.runtime.transport import JSON_PATCH
 
 _SHORTEST_INTERVAL = 0.05
@@ -41,7 +41,7 @@ class StatusWriter:
     def __init__(  # noqa: PLR0913 - the composition root hands in each part by name
         self,
         client: Client,
-        flows: Informer[FlowRecord],
+        flows: Informers[FlowRecord],
         barrier: Barrier,
         memory: Memory,
         events: EventRecorder,
@@ -76,7 +76,7 @@ class StatusWriter:
         status = _with_uids(decision.status, job_uids)
         version = self._write(key, flow, status)
         notes.unpublished_since = None
-        self._barrier.expect(key, self._flows, version)
+        self._barrier.expect(key, self._flows.of(key.namespace), version)
         reference = _reference(flow, version)
         for one in announce(flow.status, status):
             self._events.record(reference, one.type, one.reason, one.message)

@@ -50,6 +50,8 @@ class Informer(Generic[T]):
 
     Versions of one object (by UID) never go back: what is older than the cached one is dropped. A
     list older than what was seen before means a restored etcd: it replaces everything.
+
+    A cache that is given is shared with informers of the same type in other namespaces, and left as it is there.
     """
 
     def __init__(
@@ -60,11 +62,12 @@ class Informer(Generic[T]):
         namespace: str = "",
         label_selector: str = "",
         indexers: Mapping[str, Callable[[T], Iterable[str]]] | None = None,
+        cache: Cache[T] | None = None,
     ) -> None:
         self.resource = resource
         self.namespace = namespace
         self.label_selector = label_selector
-        self.cache: Cache[T] = Cache(indexers or {})
+        self.cache: Cache[T] = Cache(indexers or {}) if cache is None else cache
         self.has_synced = False
         self.version = 0  # resource_version as the number it is (KEP-5504)
         self._decode = decode
@@ -106,7 +109,7 @@ class Informer(Generic[T]):
         restored = version < self.version
         listed = {item.metadata.key: item for item in items}
         for key in self.cache.all_keys():
-            if key not in listed:
+            if key not in listed and self.namespace in ("", key.namespace):
                 self._remove(self.cache.get(key))
         for item in listed.values():
             self._put(item, trusted=restored)

@@ -27,7 +27,7 @@ def nodes(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
 ALL = dict(nodes(crd.schema()))
 
 
-@pytest.mark.parametrize("folder", ["crds", "deploy/crds"])
+@pytest.mark.parametrize("folder", ["crds", "deploy/crds", "charts/zen-flow/files"])
 def test_the_files_are_what_the_models_say(folder: str) -> None:
     """`make generate` was run after the last change of a model."""
     assert (ROOT / folder / "workflow.zen.io_jobflows.yaml").read_text() == rendering.text()

@@ -3,14 +3,17 @@
 What they do is seen on a real API server (tests/e2e): no CEL is evaluated here.
 """
 
+import pytest
+
 from tests.support.program import ROOT
 from zenflow.api import policies
 from zenflow.cli import crd as rendering
 
 
-def test_the_file_is_what_the_code_says() -> None:
+@pytest.mark.parametrize("folder", ["deploy/manifests", "charts/zen-flow/files"])
+def test_the_file_is_what_the_code_says(folder: str) -> None:
     """`make generate` was run after the last change of a policy."""
-    assert (ROOT / "deploy/manifests/admission-policies.yaml").read_text() == rendering.text(policies=True)
+    assert (ROOT / folder / "admission-policies.yaml").read_text() == rendering.text(policies=True)
 
 
 def test_each_policy_is_followed_by_its_binding_and_fails_closed() -> None:

@@ -35,7 +35,7 @@ class World:
         steps = [{"name": "load", "template": {"spec": {"template": {"spec": POD}}}}]
         head = {"apiVersion": "workflow.zen.io/v1alpha1", "kind": "JobFlow", "metadata": {"name": "etl"}}
         self.uid = self.server.create(FLOWS, {**head, "spec": {"steps": steps}})["metadata"]["uid"]
-        self.flows, self.jobs, self.pods = informers("")
+        (self.flows,), (self.jobs,), (self.pods,) = informers()
         client, caches = Client(self.server.api), Caches(self.flows.cache, self.jobs.cache, self.pods.cache)
         self._observer = Observer(caches, Library(), Memory(), client, self.clock)
         self.see(self.flows, FLOWS)

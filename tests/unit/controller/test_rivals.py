@@ -23,7 +23,7 @@ class Group:
     """The flow `ours`, beside whatever a test puts in."""
 
     def __init__(self) -> None:
-        self.flows, self.jobs, self.pods = informers("")
+        (self.flows,), (self.jobs,), (self.pods,) = informers()
         self._rivals = Rivals(Caches(self.flows.cache, self.jobs.cache, self.pods.cache), Library(), Memory())
         self.flow("ours")
 

@@ -26,7 +26,7 @@ class World:
     """Three caches that are fed by hand, and the flows that were woken."""
 
     def __init__(self) -> None:
-        self.flows, self.jobs, self.pods = informers("")
+        (self.flows,), (self.jobs,), (self.pods,) = informers()
         self.barrier = Barrier()
         self.woken: list[str] = []
         wakes = Wakes(
