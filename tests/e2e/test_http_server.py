@@ -66,6 +66,7 @@ def event_of(response: http.client.HTTPResponse) -> Any:
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer ", "Bearer wrong", "Basic abc", "bearer"])
+@pytest.mark.proves("security.local-server")
 def test_nobody_is_answered_without_the_token(served: Served, authorization: str) -> None:
     """401, as a Status."""
     response = served.ask("GET", CONFIG_MAPS, headers={"Authorization": authorization})
@@ -79,6 +80,7 @@ def test_health_needs_no_token(served: Served) -> None:
 
 
 @pytest.mark.parametrize("name", ["evil.example", "127.0.0.1", "localhost:1", ""])
+@pytest.mark.proves("security.local-server")
 def test_a_name_that_is_not_ours_is_refused(served: Served, name: str) -> None:
     """A page whose name was made to resolve to 127.0.0.1 reaches nothing, not even health."""
     assert served.ask("GET", "/healthz", headers={"Host": name}).status == 403
@@ -90,6 +92,7 @@ def test_loopback_names_with_our_port_are_served(served: Served, name: str) -> N
     assert served.ask("GET", "/version", headers={"Host": f"{name}:{served.server.port}"}).status == 200
 
 
+@pytest.mark.proves("security.local-server")
 def test_it_listens_on_loopback_only(served: Served) -> None:
     """Other addresses of this machine don't answer: the whole of 127/8 is loopback, one address of it is ours."""
     with pytest.raises(ConnectionRefusedError):

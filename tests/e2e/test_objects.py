@@ -119,7 +119,7 @@ def test_a_template_that_sets_one_of_the_labels_is_refused(target: Target) -> No
     assert "zenflow sets this label to tell whose Job it is" in told
 
 
-@pytest.mark.proves("objects.foreign-untouched")
+@pytest.mark.proves("objects.foreign-untouched", "security.others-objects")
 def test_a_job_with_our_labels_and_another_owner_is_not_ours(target: Target) -> None:
     """It is neither counted nor adopted, and outlives the flow whose labels it carries."""
     target.submit(flow("borrowed", step("first"), suspend=True))

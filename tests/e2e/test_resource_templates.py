@@ -107,7 +107,7 @@ def test_they_go_with_the_flow(submitted: Target) -> None:
     eventually(lambda: submitted.kubectl.run(*gone) == "", within=60, what="claim and ConfigMap are deleted")
 
 
-@pytest.mark.proves("resources.conflict")
+@pytest.mark.proves("resources.conflict", "security.others-objects")
 def test_an_object_that_is_somebody_else_s_fails_the_flow_by_name_and_is_left_alone(submitted: Target) -> None:
     outcome = submitted.finish("res-foreign")
     assert outcome.phase == "Failed"

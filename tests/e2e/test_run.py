@@ -140,6 +140,7 @@ def test_the_files_of_one_run_share_a_cluster(tmp_path: Path) -> None:
     assert "f/s | blue\n" in zenflow("run", file).stdout
 
 
+@pytest.mark.proves("security.no-escape-sequences")
 def test_containers_cannot_steer_the_terminal(tmp_path: Path) -> None:
     """Escape sequences in logs and termination messages are gone, their text stays."""
     file = tmp_path / "flow.yaml"

@@ -184,7 +184,7 @@ def authorities(target: Target, sort: str) -> int:
     return base64.b64decode(client["caBundle"]).count(b"BEGIN CERTIFICATE")
 
 
-@pytest.mark.proves("approval.webhook-spares-controller")
+@pytest.mark.proves("approval.webhook-spares-controller", "security.fails-closed-for-people")
 def test_a_webhook_that_is_away_stops_people_and_no_flow(target: Target, way: str) -> None:
     """It fails closed for those who write flows; the controller's own writes, and the end of flows, never ask it."""
     target.submit(flow(f"{way}-under-way", step("a"), step("b", "a")))

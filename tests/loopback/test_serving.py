@@ -145,12 +145,14 @@ def test_a_connection_serves_several_requests(server: HttpServer) -> None:
         b"POST /validate HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     ],
 )
+@pytest.mark.proves("security.ports-under-garbage")
 def test_garbage_gets_no_review_and_does_no_harm(server: HttpServer, data: bytes) -> None:
     """Neither an answer of 200 nor the end of the port."""
     assert b" 200 " not in say(server, data)
     assert ask(server, GET, "/readyz") == (200, b"ok")
 
 
+@pytest.mark.proves("security.ports-under-garbage")
 def test_connections_are_bounded(server: HttpServer) -> None:
     """Those beyond the bound are closed at once; when some go, others may come."""
     idle = [socket.create_connection(("127.0.0.1", server.port), timeout=5) for _ in range(MAX_CONNECTIONS)]

@@ -46,6 +46,7 @@ def test_the_guide_s_command_approves(installed: Site) -> None:
     assert outcome.step("ask")["approvedBy"] == "admin"
 
 
+@pytest.mark.proves("security.restricted")
 def test_the_namespace_enforces_pod_security_restricted(installed: Site) -> None:
     """What the namespace admits is what `restricted` admits: a Pod without a word about its rights is refused."""
     namespace = installed.kubectl.get("namespace", NAMESPACE)

@@ -53,12 +53,14 @@ def files(image: Image) -> dict[str, tarfile.TarInfo]:
     return {member.name: member for layer in image.layers() for member in layer.getmembers()}
 
 
+@pytest.mark.proves("install.image-user")
 def test_it_runs_as_a_numeric_user_without_a_shell(image: Image) -> None:
     """kubelet can't tell a name from root; an entry point that is a list needs no shell."""
     assert image.about["User"] == "65532:65532"
     assert image.about["Entrypoint"] == ["/opt/zenflow/bin/zenflow"]
 
 
+@pytest.mark.proves("install.image-labels")
 def test_its_labels_say_what_it_is_and_made_of_what(image: Image) -> None:
     labels = image.about["Labels"]
     assert labels["org.opencontainers.image.version"] == controller_image.VERSION
@@ -66,6 +68,7 @@ def test_its_labels_say_what_it_is_and_made_of_what(image: Image) -> None:
     assert labels["org.opencontainers.image.base.name"]
 
 
+@pytest.mark.proves("install.image-user")
 def test_nothing_in_it_belongs_to_the_user_it_runs_as(files: dict[str, tarfile.TarInfo]) -> None:
     assert not [name for name, file in files.items() if file.uid or (file.isfile() and file.mode & 0o022)]
 
@@ -81,6 +84,7 @@ def test_it_is_small(files: dict[str, tarfile.TarInfo]) -> None:
     assert sum(file.size for file in files.values()) < ROOM
 
 
+@pytest.mark.proves("install.bill-of-materials")
 def test_its_bill_of_materials_names_every_locked_package(image: Image) -> None:
     """And the base's own, which scanners look for."""
     (bill,) = (

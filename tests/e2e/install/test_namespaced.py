@@ -40,6 +40,7 @@ def placed(manifest: dict[str, Any], namespace: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("scenario", "namespace"), PLACES, ids=[scenario.name for scenario, _ in PLACES])
+@pytest.mark.proves("install.namespaced")
 def test_a_flow_ends_as_it_must(installed: Site, scenario: Scenario, namespace: str) -> None:
     """The main job, in one or the other of the two."""
     outcome = installed.finish(scenario.name, namespace)
@@ -47,6 +48,7 @@ def test_a_flow_ends_as_it_must(installed: Site, scenario: Scenario, namespace: 
     assert_always(outcome)
 
 
+@pytest.mark.proves("install.namespaced")
 def test_a_flow_elsewhere_is_left_alone(installed: Site) -> None:
     """When a flow that was made later has ended, it has not even been looked at."""
     installed.submit(flow("elsewhere", step("one")))
@@ -56,6 +58,7 @@ def test_a_flow_elsewhere_is_left_alone(installed: Site) -> None:
     installed.kubectl.run("delete", "jobflow", "elsewhere")
 
 
+@pytest.mark.proves("security.namespaced-rights")
 def test_nothing_of_the_release_is_cluster_wide(installed: Site) -> None:
     manifest = installed.helm.run("get", "manifest", "zen-flow", f"--namespace={HOME}")
     objects = [each for each in yaml.safe_load_all(manifest) if each]
@@ -63,6 +66,7 @@ def test_nothing_of_the_release_is_cluster_wide(installed: Site) -> None:
     assert all(each["metadata"].get("namespace") in (HOME, *WATCHED) for each in objects)
 
 
+@pytest.mark.proves("security.namespaced-rights")
 def test_the_controller_has_no_right_elsewhere(installed: Site) -> None:
     who = f"--as=system:serviceaccount:{HOME}:zen-flow"
     may = ("auth", "can-i", "list", "jobflows", who)

@@ -29,6 +29,7 @@ def installed(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     site.kubectl.run("delete", "namespace", NAMESPACE)
 
 
+@pytest.mark.proves("install.upgrade")
 def test_an_upgrade_with_flows_under_way_loses_and_doubles_nothing(installed: Site) -> None:
     assert not installed.kubectl.succeeds("get", "jf")
     names = submit_chains(installed, "upgraded")
@@ -39,6 +40,7 @@ def test_an_upgrade_with_flows_under_way_loses_and_doubles_nothing(installed: Si
     assert_whole(installed, names)
 
 
+@pytest.mark.proves("install.leader-deleted")
 def test_the_leader_deleted_with_flows_under_way_loses_and_doubles_nothing(installed: Site) -> None:
     """Another of the three replicas goes on, and the Lease says which."""
     names = submit_chains(installed, "robbed")
@@ -50,6 +52,7 @@ def test_the_leader_deleted_with_flows_under_way_loses_and_doubles_nothing(insta
     assert_whole(installed, names)
 
 
+@pytest.mark.proves("install.helm-test")
 def test_the_release_tests_itself(installed: Site) -> None:
     """`helm test` runs a flow in the release's own namespace, which is restricted, and leaves nothing behind."""
     said = installed.helm.run("test", "zen-flow", f"--namespace={NAMESPACE}", "--logs", "--timeout=120s")
@@ -58,6 +61,7 @@ def test_the_release_tests_itself(installed: Site) -> None:
     assert not [item for item in left["items"] if item["metadata"]["name"] == "zen-flow-test"]
 
 
+@pytest.mark.proves("install.uninstall")
 def test_uninstalling_leaves_flows_and_their_definition(installed: Site) -> None:
     before = {item["metadata"]["uid"] for item in installed.kubectl.get("jobflows")["items"]}
     assert before

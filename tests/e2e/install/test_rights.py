@@ -108,15 +108,18 @@ def take_the_name_of_a_job(site: Site) -> None:
     site.kubectl.run("patch", "jobflow", "rights-robbed", "--type=merge", '--patch={"spec":{"suspend":false}}')
 
 
+@pytest.mark.proves("security.exact-rights")
 def test_no_right_is_missing(calls: Counter[Call]) -> None:
     assert not {call for call in calls if call.code == 403}
 
 
+@pytest.mark.proves("security.exact-rights")
 def test_no_right_is_unused(calls: Counter[Call], helm: Helm) -> None:
     used = {(call.verb, call.resource) for call in calls}
     assert granted(helm) - used - BY_ADMISSION == set()
 
 
+@pytest.mark.proves("security.no-wildcard-no-secrets")
 def test_no_rule_holds_a_wildcard_or_secrets(helm: Helm) -> None:
     """Whatever is switched on, of the controller and of people."""
     for admission in ("policies", "webhook"):
@@ -126,6 +129,7 @@ def test_no_rule_holds_a_wildcard_or_secrets(helm: Helm) -> None:
             assert not {"escalate", "bind", "impersonate"} & set(rule["verbs"])
 
 
+@pytest.mark.proves("security.lease-by-name")
 def test_the_lease_is_known_by_its_name(helm: Helm) -> None:
     """Only a create has no name that a rule could see."""
     verbs = {

@@ -40,12 +40,14 @@ def is_answered(site: Site) -> bool:
     return site.kubectl.succeeds("create", f"--filename={PIPELINE}", "--dry-run=server")
 
 
+@pytest.mark.proves("install.webhook")
 def test_a_cycle_is_refused_with_its_path(installed: Site) -> None:
     """What no policy can find."""
     with pytest.raises(KubectlFailed, match="a -> b -> a"):
         installed.submit(flow("round", step("a", "b"), step("b", "a")))
 
 
+@pytest.mark.proves("install.webhook")
 def test_only_an_approver_approves(installed: Site) -> None:
     """bob may edit flows and is refused; alice has the chart's role for approvers, and is named."""
     bind(installed.kubectl, "zen-flow-edit", "bob")
@@ -63,6 +65,7 @@ def test_only_an_approver_approves(installed: Site) -> None:
     assert outcome.step("ask")["approvedBy"] == "alice"
 
 
+@pytest.mark.proves("security.exact-rights")
 def test_the_webhook_has_the_rights_that_it_uses_and_uses_those_it_has(installed: Site, since: int, helm: Helm) -> None:
     """Beside those that every installation has: test_rights."""
     calls = installed.audit.calls(CONTROLLER, since)
