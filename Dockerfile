@@ -3,7 +3,7 @@
 # BASE must have Python 3.11 or newer with the venv module as `python3`. The release workflow resolves its digest and
 # records it in the image. Behind a mirror: --build-arg PIP_INDEX_URL=… . Without a network: --build-context
 # wheels=FOLDER --build-arg PIP_NO_INDEX=1, where FOLDER holds what `make wheels` downloads.
-ARG BASE=docker.io/library/python:3.13-slim-trixie
+ARG BASE=python:3.13-slim-trixie
 
 # Stands in for a folder of wheels: pip finds none here.
 FROM scratch AS wheels
