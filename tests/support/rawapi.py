@@ -35,7 +35,9 @@ class RawApi:
 
     def request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         """The whole answer. Raises Refused."""
-        answer = self._pool.request(method, self._host + path, body=body, headers=self._headers, retries=False)
+        # A kept connection may have been closed meanwhile; only what changes nothing is asked again.
+        retries = 2 if method == "GET" else False
+        answer = self._pool.request(method, self._host + path, body=body, headers=self._headers, retries=retries)
         if answer.status >= 300:
             raise Refused(method, path, answer.status, answer.data)
         return bytes(answer.data)

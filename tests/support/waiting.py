@@ -10,6 +10,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+# A probe that starts a process costs more than what it asks: it may take a quarter of the time, whatever `every` says.
+REST = 3
+
 
 class NotInTime(AssertionError):
     """What was waited for did not come within its time; the message says what was there instead."""
@@ -18,15 +21,17 @@ class NotInTime(AssertionError):
 def eventually(
     probe: Callable[[], T | None], *, within: float, what: str, every: float = 0.1, else_show: Callable[[], str] = str
 ) -> T:
-    """The first truthy value of `probe`, asked every `every` seconds for at most `within` seconds.
+    """The first truthy value of `probe`, asked every `every` seconds, a slow one less often, for `within` seconds.
 
     Raises NotInTime with `what` and the text of `else_show`; whatever `probe` raises passes through.
     """
     pause = threading.Event()
     deadline = time.monotonic() + within
     while True:
+        asked_at = time.monotonic()
         if value := probe():
             return value
-        if time.monotonic() >= deadline:
+        now = time.monotonic()
+        if now >= deadline:
             raise NotInTime(f"not within {within:g} s: {what}\n{else_show()}".rstrip())
-        pause.wait(every)
+        pause.wait(max(every, REST * (now - asked_at)))
