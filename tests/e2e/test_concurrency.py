@@ -47,7 +47,9 @@ def submitted(target: Target) -> Submitted:
     """The older flows of all groups, and newcomers once those run."""
     nightly = tuple(created(target, generated("nightly-", *SHORT)) for _ in range(3))
     target.submit(*(member(f"at-once-{number}", "at-once", "Forbid", *SHORT) for number in range(2)))
-    target.submit(*(member(f"older-than-{kind}", kind, "Forbid", GATE) for kind in ("suspended", "invalid")))
+    target.submit(
+        *(member(f"older-than-{kind}", kind, "Forbid", GATE) for kind in ("newly-suspended", "newly-invalid"))
+    )
     target.submit(member("replaced", "replace", "Forbid", *LONG), member("beside", "allow", "Forbid", *LONG))
     for name in ("replaced", "beside"):
         target.wait_for_step(name, "long", "Running")
@@ -175,7 +177,7 @@ def test_a_flow_of_the_group_that_is_deleted_counts_until_its_jobs_are_gone(subm
 
 @pytest.mark.proves("concurrency.replace-only-to-run")
 def test_a_newcomer_that_is_suspended_replaces_nobody(submitted: Submitted) -> None:
-    newcomer = member("suspended", "suspended", "Replace", *SHORT)
+    newcomer = member("newly-suspended", "newly-suspended", "Replace", *SHORT)
     newcomer["spec"]["suspend"] = True
     assert_replaces_nobody(submitted.target, newcomer, "Suspended")
 
@@ -184,7 +186,7 @@ def test_a_newcomer_that_is_suspended_replaces_nobody(submitted: Submitted) -> N
 @pytest.mark.proves("concurrency.replace-only-to-run")
 def test_a_newcomer_that_is_invalid_replaces_nobody(submitted: Submitted) -> None:
     """A cycle, which a real API server stores."""
-    assert_replaces_nobody(submitted.target, member("invalid", "invalid", "Replace", *LOOP), "Failed")
+    assert_replaces_nobody(submitted.target, member("newly-invalid", "newly-invalid", "Replace", *LOOP), "Failed")
 
 
 def assert_replaces_nobody(target: Target, newcomer: dict[str, Any], becomes: str) -> None:
