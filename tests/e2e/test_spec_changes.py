@@ -18,6 +18,7 @@ FROZEN = "the flow has started and this can't change any more; create a new flow
 HOUR = {"retryPolicy": {"limit": 3, "backoff": {"type": "Fixed", "duration": "1h"}}}
 LONG = Work(seconds=600)
 CONFIG = {"configMapTemplates": [{"metadata": {"name": "edit-config"}, "data": {"a": "b"}}]}
+GATE = {"name": "gate", "type": "Manual"}
 GROUP = {"concurrencyGroup": "edit"}
 # Two problems, neither of which CRD and policies of a real server can see.
 LOOPS = (step("a", "b"), step("b", "a"), step("c", "d"), step("d", "c"))
@@ -27,7 +28,7 @@ CYCLES = ("cycle of dependencies: a -> b -> a", "cycle of dependencies: c -> d -
 @pytest.fixture(scope="session")
 def submitted(target: Target) -> Target:
     target.submit(
-        flow("edit-frozen", {"name": "gate", "type": "Manual"}, **policy(**GROUP)),
+        flow("edit-frozen", GATE, **policy(**GROUP)),
         flow("edit-early", step("old"), suspend=True),
         flow("edit-deadline", step("long", work=LONG), executionPolicy={"activeDeadlineSeconds": 3600}),
         flow("edit-budget", step("flaky", work=Work(codes=(1,)), **HOUR)),
@@ -60,7 +61,9 @@ def edited(submitted: Target) -> Target:
         submitted.wait_for_step("edit-bad", "long", "Running")
     assert submitted.controller.stop() == 0
     try:
-        edit_past_admission(submitted, "edit-past", step("kept"), step("new", "kept"))
+        edit_past_admission(
+            submitted, "edit-past", step("kept"), step("new", "kept"), {**GATE, "dependencies": ["new"]}
+        )
         if takes_cycles(submitted):
             edit_past_admission(submitted, "edit-bad", step("long", work=LONG), *LOOPS)
     finally:
@@ -154,10 +157,12 @@ def test_a_flow_that_waits_for_its_turn_starts_when_it_is_allowed_to_run_beside_
 
 @pytest.mark.proves("changes.bypassed")
 def test_an_edit_that_bypassed_admission_is_run_as_it_stands(edited: Target) -> None:
-    """What is new runs, the Job of a step that is gone is deleted, what has ended stays as it ended."""
-    outcome = edited.finish("edit-past")
-    assert (outcome.phase, outcome.phases()) == ("Succeeded", {"kept": "Succeeded", "new": "Succeeded"})
+    """What is new runs, the Job of a step that is gone is deleted at once, what has ended stays as it ended."""
+    edited.wait_for_step("edit-past", "gate", "PendingApproval")
     wait_until_gone(edited, "jobflow=edit-past,workflow.zen.io/step=gone")
+    edited.kubectl.run("annotate", "jobflow", "edit-past", "approved.workflow.zen.io/gate=true")
+    outcome = edited.finish("edit-past")
+    assert (outcome.phase, outcome.phases()) == ("Succeeded", dict.fromkeys(("kept", "new", "gate"), "Succeeded"))
     [kept] = outcome.jobs("kept")
     assert edited.kubectl.get("job", kept.name)["metadata"]["uid"] == kept.uid
 
