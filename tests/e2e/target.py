@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,13 @@ class Target:
         path = f"/apis/workflow.zen.io/v1alpha1/namespaces/{namespace}/jobflows/{name}"
         found: dict[str, Any] = json.loads(self._api.request("GET", path))
         return found
+
+    def now(self) -> datetime:
+        """The API server's clock, in whole seconds."""
+        probe = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clock", "namespace": "default"}}
+        dry = ("create", "--dry-run=server", "--filename=-", "--output=json")
+        made = json.loads(self.kubectl.run(*dry, stdin=json.dumps(probe)))
+        return datetime.fromisoformat(made["metadata"]["creationTimestamp"])
 
     def finish(self, name: str, *, within: float = 300, uid: str = "", namespace: str = "default") -> Outcome:
         """Wait for the end of a flow. With `uid` only that object counts, not another of the same name."""

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,8 @@ from tests.support.waiting import eventually
 
 SHORT = (step("a", work=Work(seconds=2)), step("b", "a"))
 LONG = (step("long", work=Work(seconds=600)), step("next", "long"))
+GATE = {"name": "gate", "type": "Manual"}
+LOOP = (step("a", "b"), step("b", "a"))
 
 
 def member(name: str, group: str, kind: str, *steps: dict[str, Any]) -> dict[str, Any]:
@@ -44,6 +47,9 @@ def submitted(target: Target) -> Submitted:
     """The older flows of all groups, and newcomers once those run."""
     nightly = tuple(created(target, generated("nightly-", *SHORT)) for _ in range(3))
     target.submit(*(member(f"at-once-{number}", "at-once", "Forbid", *SHORT) for number in range(2)))
+    target.submit(
+        *(member(f"older-than-{kind}", kind, "Forbid", GATE) for kind in ("newly-suspended", "newly-invalid"))
+    )
     target.submit(member("replaced", "replace", "Forbid", *LONG), member("beside", "allow", "Forbid", *LONG))
     for name in ("replaced", "beside"):
         target.wait_for_step(name, "long", "Running")
@@ -67,17 +73,8 @@ def phase(target: Target, name: str) -> str:
 
 def wait_a_second(target: Target) -> None:
     """Until the API server's clock shows another second: within one, order of arrival is the UIDs' to say."""
-    before = target.flow("replaced-too")["metadata"]["creationTimestamp"]
-    probe = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clock", "namespace": "default"}}
-
-    def now() -> str:
-        made = target.kubectl.run(
-            "create", "--dry-run=server", "--filename=-", "--output=json", stdin=json.dumps(probe)
-        )
-        found: str = json.loads(made)["metadata"]["creationTimestamp"]
-        return found
-
-    eventually(lambda: now() > before, within=30, what="the next second")
+    before = datetime.fromisoformat(target.flow("replaced-too")["metadata"]["creationTimestamp"])
+    eventually(lambda: target.now() > before, within=30, what="the next second")
 
 
 def all_jobs(outcome: Outcome) -> list[JobRecord]:
@@ -176,3 +173,30 @@ def test_a_flow_of_the_group_that_is_deleted_counts_until_its_jobs_are_gone(subm
     assert outcome.phase == "Succeeded"
     assert old.deleted_at
     assert began(outcome) >= old.deleted_at
+
+
+@pytest.mark.proves("concurrency.replace-only-to-run")
+def test_a_newcomer_that_is_suspended_replaces_nobody(submitted: Submitted) -> None:
+    newcomer = member("newly-suspended", "newly-suspended", "Replace", *SHORT)
+    newcomer["spec"]["suspend"] = True
+    assert_replaces_nobody(submitted.target, newcomer, "Suspended")
+
+
+@pytest.mark.real
+@pytest.mark.proves("concurrency.replace-only-to-run")
+def test_a_newcomer_that_is_invalid_replaces_nobody(submitted: Submitted) -> None:
+    """A cycle, which a real API server stores."""
+    assert_replaces_nobody(submitted.target, member("newly-invalid", "newly-invalid", "Replace", *LOOP), "Failed")
+
+
+def assert_replaces_nobody(target: Target, newcomer: dict[str, Any], becomes: str) -> None:
+    """The older one waits for its answer before and after the newcomer was looked at, and goes on with it."""
+    name = newcomer["metadata"]["name"]
+    older = f"older-than-{name}"
+    target.wait_for_step(older, "gate", "PendingApproval")
+    target.submit(newcomer)
+    eventually(lambda: phase(target, name) == becomes, within=60, what=f"{name} is {becomes}")
+    assert phase(target, older) == "Paused"
+    target.kubectl.run("annotate", "jobflow", older, "approved.workflow.zen.io/gate=true")
+    assert target.finish(older).phase == "Succeeded"
+    target.kubectl.run("delete", "jobflow", name, "--wait=false")

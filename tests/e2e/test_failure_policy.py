@@ -100,11 +100,17 @@ SCENARIOS = (
         "init-container",
     ),
 )
+# Its rule would excuse whatever a container that was killed ends with.
+DELETED = flow(
+    "policy-deleted",
+    step("judged", work=Work(seconds=600), job={"backoffLimit": 0}),
+    **policy(podFailurePolicy={"rules": [rule("Ignore", 0, operator="NotIn")]}),
+)
 
 
 @pytest.fixture(scope="session")
 def submitted(target: Target) -> Target:
-    target.submit(*on_host_network(*(scenario.flow for scenario in SCENARIOS)))
+    target.submit(*on_host_network(*(scenario.flow for scenario in SCENARIOS), DELETED))
     return target
 
 
@@ -114,3 +120,14 @@ def test_an_exit_code_means_what_the_first_rule_that_matches_says(submitted: Tar
     outcome = submitted.finish(scenario.name)
     scenario.check(outcome)
     assert_always(outcome)
+
+
+@pytest.mark.proves("failure-policy.deleted-job")
+def test_no_rule_judges_the_job_that_somebody_deleted(submitted: Target) -> None:
+    """In the foreground: its Pod has ended while the Job is still there to be looked at."""
+    running = submitted.wait_for_step("policy-deleted", "judged", "Running")
+    [judged] = running["status"]["steps"]
+    submitted.kubectl.run("delete", "job", judged["jobRef"]["name"], "--cascade=foreground", "--wait=false")
+    outcome = submitted.finish("policy-deleted")
+    assert (outcome.phase, outcome.step("judged")["reason"]) == ("Failed", "JobDeleted")
+    assert len(outcome.jobs("judged")) == 1

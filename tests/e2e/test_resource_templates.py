@@ -52,10 +52,10 @@ def config_map(name: str, **more: Any) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "default", **more}}
 
 
-def wanting(name: str) -> dict[str, Any]:
+def wanting(name: str, **spec: Any) -> dict[str, Any]:
     """A flow that wants a ConfigMap of its own name."""
     template = {"metadata": {"name": name}, "data": {"a": "b"}}
-    return flow(name, step("a"), resourceTemplates={"configMapTemplates": [template]})
+    return flow(name, step("a"), resourceTemplates={"configMapTemplates": [template]}, **spec)
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +73,7 @@ def submitted(target: Target) -> Iterator[Target]:
         ),
         wanting("res-foreign"),
         wanting("res-dying"),
+        wanting("res-ours", suspend=True),
     )
     yield target
     release(target)
@@ -118,6 +119,20 @@ def test_an_object_that_is_somebody_else_s_fails_the_flow_by_name_and_is_left_al
     found = submitted.kubectl.get("configmap", "res-foreign")
     assert "ownerReferences" not in found["metadata"]
     assert "data" not in found
+
+
+@pytest.mark.proves("resources.ours-already")
+def test_an_object_that_is_the_flow_s_already_is_good(submitted: Target) -> None:
+    """It is used as it is, and the steps run."""
+    uid = submitted.flow("res-ours")["metadata"]["uid"]
+    owner = {"apiVersion": "workflow.zen.io/v1alpha1", "kind": "JobFlow", "name": "res-ours", "uid": uid}
+    submitted.kubectl.create(config_map("res-ours", ownerReferences=[{**owner, "controller": True}]))
+    before = submitted.kubectl.get("configmap", "res-ours")["metadata"]
+    lift = '{"spec":{"suspend":false}}'
+    submitted.kubectl.run("patch", "jobflow", "res-ours", "--type=merge", "--patch", lift)
+    assert submitted.finish("res-ours").phase == "Succeeded"
+    after = submitted.kubectl.get("configmap", "res-ours")["metadata"]
+    assert (after["uid"], after["resourceVersion"]) == (before["uid"], before["resourceVersion"])
 
 
 @pytest.mark.proves("resources.being-deleted")

@@ -90,6 +90,21 @@ def check_earlier_jobs(outcome: Outcome) -> None:
     assert not any(job.deleted_at for job in jobs)
 
 
+def check_default_wait(outcome: Outcome) -> None:
+    """From the end of the Job, as it says itself."""
+    assert outcome.phase == "Succeeded"
+    [wait] = outcome.waits("flaky")
+    assert wait >= 10
+
+
+def check_default_growth(outcome: Outcome) -> None:
+    """Three retries, and each wait twice the one before."""
+    assert outcome.phase == "Failed"
+    waits = outcome.waits("hopeless")
+    assert len(waits) == 3
+    assert all(wait >= least for wait, least in zip(waits, (1, 2, 4), strict=True)), waits
+
+
 def check_invalid(outcome: Outcome) -> None:
     """With the API server's words; a retryPolicy changes nothing, and the other branch runs on."""
     broken = outcome.step("broken")
@@ -164,6 +179,16 @@ SCENARIOS = (
         flow("earlier-jobs", step("hopeless", work=Work(codes=(1,)), **retry(2))),
         check_earlier_jobs,
         ("retries.earlier-jobs-stay", "retries.each-is-a-job", "retries.after-the-last-pod"),
+    ),
+    Scenario(
+        flow("default-wait", step("flaky", work=Work(codes=(1, 0)), retryPolicy={})),
+        check_default_wait,
+        ("retries.defaults",),
+    ),
+    Scenario(
+        flow("default-growth", step("hopeless", work=Work(codes=(1,)), retryPolicy={"backoff": {"duration": "1s"}})),
+        check_default_growth,
+        ("retries.defaults",),
     ),
     Scenario(flow("invalid-template", invalid("broken"), step("other")), check_invalid, ("retries.invalid-template",)),
     Scenario(
@@ -270,7 +295,7 @@ QUOTA = {
 
 
 @pytest.mark.real
-@pytest.mark.proves("retries.quota")
+@pytest.mark.proves("retries.quota", "troubleshooting.refused-creates")
 def test_a_quota_keeps_a_step_waiting_until_it_has_room(target: Target) -> None:
     """Pending with the API server's words, no attempt used; more room lets the flow go on."""
     target.kubectl.apply(NAMESPACE, QUOTA)
@@ -318,7 +343,7 @@ def policy_against(label: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 @pytest.mark.real
-@pytest.mark.proves("retries.forbidden")
+@pytest.mark.proves("retries.forbidden", "troubleshooting.refused-creates")
 def test_a_forbidden_job_is_waited_for_until_it_is_allowed(target: Target) -> None:
     """403: the step is Pending and says why."""
     label = "fake.zenflow.test/forbidden"
@@ -338,6 +363,7 @@ def test_a_forbidden_job_is_waited_for_until_it_is_allowed(target: Target) -> No
     target.kubectl.run("delete", "validatingadmissionpolicybinding", binding["metadata"]["name"])
     outcome = target.finish("forbidden")
     assert outcome.phase == "Succeeded"
+    assert outcome.step("one").get("retryCount", 0) == 0
     assert_always(outcome)
 
 

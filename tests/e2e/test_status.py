@@ -190,6 +190,19 @@ def test_a_final_status_never_changes(submitted: Target) -> None:
     assert submitted.flow("indexed")["status"] == before["status"]
 
 
+@pytest.mark.proves("order.nothing-after-the-end")
+def test_nothing_is_started_after_the_end(submitted: Target) -> None:
+    """What it waited for comes and its Jobs go, as if nothing had run: no Job is made while another flow runs."""
+    ended = submitted.finish("failing")
+    uid = ended.flow["metadata"]["uid"]
+    submitted.kubectl.run("annotate", "jobflow", "failing", "approved.workflow.zen.io/gate=true")
+    submitted.kubectl.run("delete", "jobs", "--selector=jobflow=failing", "--wait=true")
+    submitted.submit(flow("afterwards", step("only")))
+    later = submitted.finish("afterwards").record
+    assert set(later.attempts(uid)) == set(ended.record.attempts(uid)) == {(s, 1) for s in ("bad", "unlucky", "slow")}
+    assert all(len(jobs) == 1 for jobs in later.attempts(uid).values())
+
+
 @pytest.mark.proves("order.when-refused")
 def test_an_expression_in_when_is_refused(target: Target) -> None:
     """By the API server, naming the field; until expressions exist."""

@@ -1,6 +1,7 @@
 """`spec.suspend`: nothing new starts, what runs goes on, and everything goes on when it is lifted."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ SOON = {"retryPolicy": {"limit": 1, "backoff": {"type": "Fixed", "duration": "1s
 # So long that it still runs when the flow is suspended, however slow the machine.
 LONG = 15
 GATE = {"name": "gate", "type": "Manual"}
+LIMIT = timedelta(seconds=4)
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +27,7 @@ def submitted(target: Target) -> Target:
         flow("sus-retry", step("flaky", work=Work(seconds=LONG, codes=(1, 0)), **SOON)),
         flow("sus-gate", GATE, step("after", "gate")),
         flow("sus-deadline", step("a", work=Work(seconds=1)), GATE, executionPolicy={"activeDeadlineSeconds": 15}),
+        flow("sus-late", GATE, suspend=True, executionPolicy={"activeDeadlineSeconds": LIMIT.seconds}),
     )
     for name in ("sus-running", "sus-retry", "sus-deadline"):
         eventually(lambda name=name: jobs(target, name), within=60, what=f"{name} has a Job")
@@ -76,7 +79,9 @@ def test_a_flow_created_suspended_starts_nothing_until_it_is_lifted(submitted: T
     assert_always(outcome)
 
 
-@pytest.mark.proves("suspend.running-jobs-go-on", "suspend.nothing-new-starts", "suspend.lifted")
+@pytest.mark.proves(
+    "suspend.running-jobs-go-on", "suspend.nothing-new-starts", "suspend.lifted", "changes.policy-takes-effect"
+)
 def test_what_runs_goes_on_and_nothing_new_starts(submitted: Target) -> None:
     """The step that runs ends well, its dependent waits and says why; lifted, it runs."""
     becomes(submitted, "sus-running", a=("Succeeded", None), b=("Pending", "Suspended"))
@@ -117,3 +122,16 @@ def test_the_deadline_runs_on_while_the_flow_is_suspended(submitted: Target) -> 
     assert outcome.phase == "Failed"
     assert "activeDeadlineSeconds (15 s)" in outcome.flow["status"]["message"]
     assert outcome.flow["spec"]["suspend"] is True
+
+
+@pytest.mark.proves("timeouts.flow-deadline-starts-late")
+def test_the_deadline_of_a_flow_that_was_held_back_counts_from_its_start(submitted: Target) -> None:
+    """Lifted when its time would have been over since its creation, it has all of it before it."""
+    created = datetime.fromisoformat(submitted.flow("sus-late")["metadata"]["creationTimestamp"])
+    eventually(lambda: submitted.now() > created + LIMIT, within=60, what="the limit is over since the creation")
+    suspend(submitted, "sus-late", False)
+    ended = submitted.finish("sus-late").flow["status"]
+    start, end = (datetime.fromisoformat(ended[each]) for each in ("startTime", "completionTime"))
+    assert [each["reason"] for each in ended["conditions"] if each["type"] == "Failed"] == ["DeadlineExceeded"]
+    assert start > created + LIMIT
+    assert end >= start + LIMIT

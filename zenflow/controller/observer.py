@@ -15,7 +15,7 @@ from zenflow.controller.evidence import exits_of, suspension_of, trouble_of
 from zenflow.controller.inquiry import Inquiry, standstill_of
 from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory, Notes
-from zenflow.controller.objects import JOBS, PODS, FlowRecord, Job, Pod, decode_job, decode_pod
+from zenflow.controller.objects import JOBS, PODS, Condition, FlowRecord, Job, Pod, decode_job, decode_pod
 from zenflow.controller.rivals import Rivals
 from zenflow.dag.snapshot import JOB_DELETED, Attempt, ContainerExit, Outcome, Snapshot, Trouble
 from zenflow.runtime.cache import Key
@@ -99,7 +99,7 @@ class Observer:
         if is_gone and outcome is Outcome.ACTIVE and not self._has_pods(job.metadata.uid):
             at = job.metadata.deletion_timestamp or self._clock.now()
             outcome, reason = Outcome.FAILED, JOB_DELETED
-            message = f"Job {job.metadata.name} was deleted while the step ran"
+            message = _was_deleted(job.metadata.name)
         has_ended = recorded is not None and recorded.phase.is_terminal
         pods = () if outcome is Outcome.SUCCEEDED or has_ended else self._pods(job, notes)
         exits, settles_at = exits_of(pods), None
@@ -190,9 +190,22 @@ def _outcome(job: Job) -> tuple[Outcome, datetime | None, str, str]:
     if complete is not None:
         return Outcome.SUCCEEDED, complete.last_transition_time, "", ""
     failed = job.condition("Failed")
+    if failed is not None and _failed_by_its_deletion(job, failed):
+        return Outcome.FAILED, job.metadata.deletion_timestamp, JOB_DELETED, _was_deleted(job.metadata.name)
     if failed is not None:
         return Outcome.FAILED, failed.last_transition_time, failed.reason, failed.message
     return Outcome.ACTIVE, None, "", ""
+
+
+def _failed_by_its_deletion(job: Job, failed: Condition) -> bool:
+    """Whether it had been deleted before: in the foreground a Job outlives its Pods, and their end makes it Failed."""
+    asked_at = job.metadata.deletion_timestamp
+    decided_at = (job.condition("FailureTarget") or failed).last_transition_time
+    return asked_at is not None and decided_at is not None and decided_at >= asked_at
+
+
+def _was_deleted(name: str) -> str:
+    return f"Job {name} was deleted while the step ran"
 
 
 def _lost(flow: JobFlow, status: StepStatus, number: int, *, has_pods: bool) -> Attempt:
@@ -208,7 +221,7 @@ def _lost(flow: JobFlow, status: StepStatus, number: int, *, has_pods: bool) -> 
         outcome=Outcome.ACTIVE if has_pods else Outcome.FAILED,
         created_at=status.start_time or flow.metadata.creation_timestamp,
         reason=JOB_DELETED if ran else "JobFailed",
-        message=f"Job {name} was deleted while the step ran" if ran else status.message or "",
+        message=_was_deleted(name) if ran else status.message or "",
         is_gone=True,
     )
 

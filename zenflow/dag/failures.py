@@ -36,7 +36,7 @@ def verdict(
 
 def explain(attempt: Attempt) -> str:
     """One sentence on why an attempt failed: the Job's own words and the last lines of the failed container."""
-    if attempt.is_gone and (attempt.reason == JOB_DELETED or not attempt.exits):
+    if attempt.reason == JOB_DELETED or (attempt.is_gone and not attempt.exits):
         return cut(attempt.message)
     head = f"Job {attempt.job_name} failed"
     if attempt.reason:

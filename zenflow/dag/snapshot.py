@@ -50,6 +50,7 @@ class Attempt:
 
     `is_gone`: the Job was there (a status or a watch event says so) and is not any more;
     an attempt that is gone without an outcome of its own is FAILED with reason JobDeleted, once its Pods are gone too.
+    So is one that is still there but failed only after somebody had deleted it: in the foreground, with its Pods first.
     `settles_at`: its Job has failed, but what its Pods have to say of it is waited for until then.
     """
 

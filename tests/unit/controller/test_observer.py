@@ -1,7 +1,10 @@
 """From caches to snapshots, on the embedded API server and a virtual clock."""
 
 import json
+from datetime import timedelta
 from typing import Any
+
+import pytest
 
 from tests.support.clock import VirtualClock
 from tests.support.embedded import Embedded
@@ -148,6 +151,35 @@ def test_a_job_that_is_gone_still_runs_while_a_pod_of_it_does() -> None:
     world.server.merge(f"{PODS}/etl-load-x/status", {"status": {"phase": "Failed"}})
     world.see(world.pods, PODS)
     assert (world.attempt().outcome, world.attempt().reason) == (Outcome.FAILED, JOB_DELETED)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "reason"),
+    [
+        pytest.param({"Failed": 2}, JOB_DELETED, id="failed after it"),
+        pytest.param({"Failed": 0}, JOB_DELETED, id="in its second"),
+        pytest.param({"Failed": -1}, "BackoffLimitExceeded", id="failed before it"),
+        pytest.param({"FailureTarget": -1, "Failed": 2}, "BackoffLimitExceeded", id="was failing before it"),
+    ],
+)
+def test_a_job_that_fails_by_its_deletion_in_the_foreground_was_deleted(
+    conditions: dict[str, int], reason: str
+) -> None:
+    """It outlives its Pods; what the deletion made of them is not their work's end."""
+    world = World()
+    world.fail()
+    world.see(world.pods, PODS)
+    world.server.delete(f"{JOBS}/etl-load", {"propagationPolicy": "Foreground"})
+    asked_at = world.clock.now()
+
+    def condition(type_: str, after: int) -> dict[str, str]:
+        at = (asked_at + timedelta(seconds=after)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {"type": type_, "status": "True", "reason": "BackoffLimitExceeded", "lastTransitionTime": at}
+
+    stamped = [condition(*each) for each in conditions.items()]
+    world.server.merge(f"{JOBS}/etl-load/status", {"status": {"conditions": stamped}})
+    world.see(world.jobs, JOBS)
+    assert (world.attempt().outcome, world.attempt().reason) == (Outcome.FAILED, reason)
 
 
 def test_a_job_of_a_foreign_owner_is_no_attempt() -> None:
