@@ -17,7 +17,7 @@ TAG := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 RUNTIME := $(VENV)/.runtime-$(TAG)
 DEV := $(VENV)/.dev-$(TAG)
 
-.PHONY: help check test unit loopback sim conformance e2e bench demo generate verify image wheels lock clean
+.PHONY: help check test unit loopback sim conformance binaries e2e bench demo generate verify image wheels lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,9 @@ demo: $(RUNTIME) ## run flows from examples/ on the embedded cluster, to the end
 	@echo
 	@echo "More to try: $(ZENFLOW) run examples/*.yaml, $(ZENFLOW) local, $(ZENFLOW) --help"
 
-test: check loopback sim conformance e2e ## everything: check, loopback, simulation, conformance, e2e on a real Kubernetes
+# Built first: nothing is to run beside the compiler. Then side by side, for most of it waits.
+test: check loopback binaries ## everything: check, loopback, simulation, conformance, e2e on a real Kubernetes
+	$(MAKE) --jobs=8 --keep-going sim conformance $(E2E_PARTS)
 
 check: $(DEV) ## formatting, lint, types, import contracts, unit tests
 	$(VENV)/bin/ruff format --check .
@@ -55,13 +57,16 @@ sim: $(DEV) ## the whole composition on a virtual clock, with faults
 conformance: $(DEV) ## the same requests to the embedded API server and to a real one
 	$(PYTEST) tests/conformance
 
+binaries: $(DEV) ## build the real Kubernetes, Prometheus and Helm of the tests (once, half an hour on two cores)
+	$(if $(K8S),,$(VENV)/bin/python -m tests.cluster.build all)
+
 # Each cluster's tests in a process of their own, side by side: they mostly wait, for containers and for backoffs.
 E2E = PYTHONUNBUFFERED=1 $(PYTEST) tests/cluster tests/e2e --verbose --durations=10 $(if $(K8S),--k8s-kubeconfig-override=$(K8S))
 # Each line is led by whose it is.
 E2E_PARTS = e2e-node e2e-control-plane e2e-embedded e2e-alone $(if $(K8S),,e2e-install)
 .PHONY: $(E2E_PARTS)
 
-e2e: $(DEV) ## on a real Kubernetes, built and started by the tests (as root), or any: make e2e K8S=path/to/kubeconfig
+e2e: binaries ## on a real Kubernetes, built and started by the tests (as root), or any: make e2e K8S=path/to/kubeconfig
 	$(MAKE) --jobs=$(words $(E2E_PARTS)) --keep-going $(E2E_PARTS)
 
 e2e-node: $(DEV)

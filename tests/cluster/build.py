@@ -3,7 +3,7 @@
 Binaries go to `.cache/cluster/<module>-<hash>/`, hashed over go.mod, go.sum and the build flags; a folder that is there
 is complete. `ZENFLOW_CLUSTER_CACHE` names another cache, so that several checkouts can share one.
 
-    python -m tests.cluster.build [control|node|helm]      prints the folders
+    python -m tests.cluster.build [control|node|helm|all]      prints each folder as it is there
 """
 
 import fcntl
@@ -77,7 +77,7 @@ PROMETHEUS = (
     ),
 )
 HELM = (Build("helm", (("helm", "helm.sh/helm/v4/cmd/helm"),)),)
-PARTS = {"control": CONTROL, "node": CONTROL + NODE, "helm": HELM}
+PARTS = {"control": CONTROL, "node": CONTROL + NODE, "helm": HELM, "all": CONTROL + NODE + PROMETHEUS + HELM}
 
 
 def ensure(builds: Sequence[Build]) -> dict[str, Path]:
@@ -131,5 +131,6 @@ def locked(path: Path) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    for folder in {path.parent for path in ensure(PARTS[(*sys.argv[1:], "node")[0]]).values()}:
-        print(folder)
+    for each in PARTS[(*sys.argv[1:], "node")[0]]:
+        ensure((each,))
+        print(each.folder, flush=True)

@@ -24,6 +24,9 @@ EMBEDDED, CONTROL_PLANE, NODE, GIVEN = "embedded", "control_plane", "node", "giv
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "containers: runs only where commands of containers really run")
+    config.addinivalue_line(
+        "markers", "served: about the API server alone, so not on the node tier, which has the same"
+    )
     config.addinivalue_line("markers", "real: runs only where there is a scheduler, a quota or Pod Security")
     config.addinivalue_line("markers", "embedded: runs on the embedded cluster")
     config.addinivalue_line("markers", "install: installs the image and the chart on a cluster of its own")
@@ -37,6 +40,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     names = [EMBEDDED, GIVEN] if given else [EMBEDDED, CONTROL_PLANE, NODE]
     if metafunc.definition.get_closest_marker("containers"):
         names = [name for name in names if name != CONTROL_PLANE]
+    if metafunc.definition.get_closest_marker("served"):
+        names = [name for name in names if name != NODE]
     if metafunc.definition.get_closest_marker("real"):
         names = [name for name in names if name != EMBEDDED]
     if metafunc.definition.get_closest_marker("audited"):

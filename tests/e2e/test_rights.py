@@ -9,10 +9,11 @@ from tests.e2e.target import Target
 
 @pytest.fixture(scope="session")
 def people(target: Target, request: pytest.FixtureRequest) -> People:
-    own = {"control_plane": "control_plane", "node": "node_tier"}.get(target.name)
-    return people_of(target, request.getfixturevalue(own) if own else None)
+    own = target.name == "control_plane"
+    return people_of(target, request.getfixturevalue("control_plane") if own else None)
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("case", CASES)
 def test_rights(people: People, case: Case) -> None:
     """As the case says."""
