@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests.cluster import build
 from tests.cluster.build import locked
+from tests.cluster.sandbox import run
 from tests.support.program import ROOT
 
 SUITE, PYTHON = "trixie", "3.13"
@@ -119,13 +120,6 @@ def driver() -> str:
 def command_with(storage: str, *arguments: str) -> tuple[str, ...]:
     places = ("--root", str(FOLDER / storage), "--runroot", str(FOLDER / f"{storage}-run"))
     return ("buildah", *places, "--storage-driver", storage, *arguments)
-
-
-def run(*command: str | Path) -> str:
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout
 
 
 def base_key() -> str:

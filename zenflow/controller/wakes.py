@@ -13,7 +13,7 @@ from zenflow.controller.memory import Memory
 from zenflow.controller.objects import FlowRecord, Job, Pod
 from zenflow.runtime.cache import Key
 
-# The conditions of a Job that decisions read.
+# The conditions of a Job that decisions read; FailureTarget is read beside Failed only, which is news by itself.
 _READ = frozenset({"Complete", "Failed", "Suspended"})
 
 

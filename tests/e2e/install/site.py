@@ -8,11 +8,11 @@ from typing import Any
 from tests.cluster.control_plane import ControlPlane
 from tests.e2e.install.helm import NAMESPACE, Helm
 from tests.e2e.outcome import Outcome
+from tests.e2e.target import TERMINAL
 from tests.support.kubectl import Kubectl
 from tests.support.recorder import Recorder
 from tests.support.waiting import eventually
 
-TERMINAL = ("Succeeded", "Failed")
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 SELECTOR = "--selector=app.kubernetes.io/name=zen-flow"
 
