@@ -1,17 +1,18 @@
-"""Write zenflow/local/builtin_schema.json: the field names and types of the built-in resources.
+"""Write zenflow/local/apiserver/schemas/builtin_schema.json: the field names and types of the built-in resources.
 
-Usage: kubectl get --raw /openapi/v3/... is asked for each API group, against the cluster KUBECONFIG names:
+Read from the OpenAPI documents that come with the Kubernetes of tests/cluster/go.mod:
 
-    python tools/builtin_schema.py > zenflow/local/builtin_schema.json
+    python -m tools.builtin_schema > zenflow/local/apiserver/schemas/builtin_schema.json
 
 Only what the embedded API server reads is kept (no descriptions).
 """
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
+
+from tools.protobuf_fields import folder_of
 
 ROOTS = {
     "api/v1": [
@@ -89,9 +90,10 @@ def collect(document: dict[str, Any], kinds: list[str], into: dict[str, Any]) ->
 
 def main() -> None:
     definitions: dict[str, Any] = {}
+    documents = folder_of("kubernetes") / "api" / "openapi-spec" / "v3"
     for path, kinds in ROOTS.items():
-        raw = subprocess.run(["kubectl", "get", "--raw", f"/openapi/v3/{path}"], check=True, capture_output=True)
-        collect(json.loads(raw.stdout), kinds, definitions)
+        document = documents / f"{path.replace('/', '__')}_openapi.json"
+        collect(json.loads(document.read_text()), kinds, definitions)
     json.dump(dict(sorted(definitions.items())), sys.stdout, separators=(",", ":"))
     sys.stdout.write("\n")
 

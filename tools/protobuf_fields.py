@@ -1,8 +1,8 @@
-"""Write zenflow/local/protobuf_fields.json: the field numbers of the built-in resources.
+"""Write zenflow/local/http/protobuf_fields.json: the field numbers of the built-in resources.
 
 Read from the struct tags of the Go types, of the versions that tests/cluster/go.mod names:
 
-    python tools/protobuf_fields.py > zenflow/local/protobuf_fields.json
+    python -m tools.protobuf_fields > zenflow/local/http/protobuf_fields.json
 
 A message is a map from field number to [JSON name, type]. A type is `string`, `bytes`, `int`, `bool`, one of SPECIAL,
 or a message; `*` before it says pointer (an empty value counts), `[]` list, `{}` map with string keys. An empty JSON
@@ -96,10 +96,10 @@ def package(path: str) -> Package:
 
 @cache
 def folder_of(module: str) -> Path:
-    """Where Go keeps a module's source."""
-    command = ("go", "list", "-m", "-f", "{{.Dir}}", f"k8s.io/{module}")
+    """Where Go keeps a module's source; downloaded if it is not there yet."""
+    command = ("go", "mod", "download", "-json", f"k8s.io/{module}")
     run = subprocess.run(command, cwd=HERE.parent / "tests" / "cluster", check=True, capture_output=True, text=True)
-    return Path(run.stdout.strip())
+    return Path(json.loads(run.stdout)["Dir"])
 
 
 def collect() -> dict[str, dict[str, tuple[str, str]]]:

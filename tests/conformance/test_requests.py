@@ -15,7 +15,7 @@ from tests.conformance.known import unexpected
 from tests.conformance.requests import KINDS, Answers, Generator, Kind
 from tests.support.waiting import eventually
 from zenflow.api import crd
-from zenflow.local.apiserver import ApiServer
+from zenflow.local.apiserver.server import ApiServer
 from zenflow.runtime.clock import SystemClock
 from zenflow.runtime.errors import ApiError, StreamEnded
 from zenflow.runtime.transport import KubeTransport, Request, Response, Stream, Transport

@@ -17,9 +17,9 @@ import pytest
 
 from tests.support.scripted_cluster import Object
 from zenflow.local.cluster import LocalCluster, on_this_machine
-from zenflow.local.environment import CONFIG_MAPS, SECRETS
-from zenflow.local.volumes import CLAIMS
-from zenflow.local.workloads import JOBS, PODS
+from zenflow.local.containers.environment import CONFIG_MAPS, SECRETS
+from zenflow.local.containers.volumes import CLAIMS
+from zenflow.local.loop.objects import JOBS, PODS
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.errors import NotFound, StreamEnded
 from zenflow.runtime.transport import Request

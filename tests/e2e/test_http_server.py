@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tests.support.waiting import eventually
-from zenflow.local.admission import AdmissionRequest, AdmissionResponse
-from zenflow.local.apiserver import ApiServer
-from zenflow.local.server import MAX_BODY, HttpServer
+from zenflow.local.apiserver.admission import AdmissionRequest, AdmissionResponse
+from zenflow.local.apiserver.server import ApiServer
+from zenflow.local.http.server import MAX_BODY, HttpServer
 from zenflow.runtime.clock import SystemClock
 from zenflow.runtime.transport import Request
 

@@ -17,8 +17,10 @@ import pytest
 from tests.cluster import build
 from tests.support.kubectl import Kubectl, KubectlFailed
 from tests.support.waiting import eventually
-from zenflow.local import cluster, kubeconfig
-from zenflow.local.server import HttpServer
+from zenflow.local import cluster
+from zenflow.local.http import kubeconfig
+from zenflow.local.http.server import HttpServer
+from zenflow.local.version import KUBERNETES
 from zenflow.runtime.clock import SystemClock
 
 COLUMNS = [
@@ -363,7 +365,7 @@ def test_a_definition_is_known_as_soon_as_it_is_established(kubectl: Kubectl) ->
 def test_the_server_says_what_it_is(kubectl: Kubectl) -> None:
     """Close enough to kubectl's own version for it not to warn."""
     done = subprocess.run(kubectl.command("version"), capture_output=True, text=True, check=True)
-    assert "Server Version: v1.37.2+zenflow" in done.stdout
+    assert f"Server Version: {KUBERNETES}+zenflow" in done.stdout
     assert done.stderr == ""
     assert "control plane" in kubectl.run("cluster-info")
     assert kubectl.run("auth", "can-i", "create", "jobs").strip() == "yes"

@@ -16,7 +16,7 @@ from structlog.contextvars import bound_contextvars, get_contextvars
 
 from tests.support.transport import FlakyTransport
 from tests.support.waiting import eventually
-from zenflow.local.apiserver import ApiServer
+from zenflow.local.apiserver.server import ApiServer
 from zenflow.runtime.barrier import Barrier
 from zenflow.runtime.cache import Key, ObjectMeta
 from zenflow.runtime.client import Client, Resource

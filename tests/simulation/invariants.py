@@ -14,7 +14,7 @@ from tests.simulation.groups import Groups
 from tests.simulation.objects import FINAL_FLOW, FINAL_STEP, Object, has, is_ours, phase
 from zenflow.api import names
 from zenflow.controller.objects import JOBFLOWS, JOBS, PODS
-from zenflow.local.apiserver import ApiServer
+from zenflow.local.apiserver.server import ApiServer
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.transport import Stream
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.support.clock import VirtualClock
 from zenflow.api.names import LABEL_ATTEMPT, LABEL_STEP
-from zenflow.local.script import Outcome, Rule, Script, by_rules
+from zenflow.local.containers.script import Outcome, Rule, Script, by_rules
 
 Steps = Sequence[dict[str, Any]]
 

@@ -14,8 +14,8 @@ from tests.simulation.world import Simulation
 from tests.support.clock import EPOCH, VirtualClock
 from zenflow.api.names import LABEL_ATTEMPT, LABEL_STEP
 from zenflow.controller.objects import JOBFLOWS, JOBS
-from zenflow.local.admission import Admission, AdmissionRequest, AdmissionResponse, Operation
-from zenflow.local.script import Outcome, Rule, by_rules
+from zenflow.local.apiserver.admission import Admission, AdmissionRequest, AdmissionResponse, Operation
+from zenflow.local.containers.script import Outcome, Rule, by_rules
 from zenflow.runtime.client import Client
 
 FLOW = "story"

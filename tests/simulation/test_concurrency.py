@@ -18,7 +18,7 @@ from tests.simulation.stories import patch_flow, since
 from tests.simulation.world import Simulation
 from zenflow.api.names import LABEL_FLOW, LABEL_STEP, job_name
 from zenflow.controller.objects import JOBFLOWS, JOBS
-from zenflow.local.script import Outcome, Rule, by_rules
+from zenflow.local.containers.script import Outcome, Rule, by_rules
 from zenflow.runtime.client import Client
 
 proves = pytest.mark.proves

@@ -11,8 +11,8 @@ from tests.simulation.shapes import Shape, step
 from tests.support.clock import VirtualClock
 from zenflow.api.names import LABEL_STEP
 from zenflow.controller.objects import JOBFLOWS, JOBS
-from zenflow.local.admission import AdmissionRequest, AdmissionResponse, Operation
-from zenflow.local.script import Outcome, Rule, Script, by_rules
+from zenflow.local.apiserver.admission import AdmissionRequest, AdmissionResponse, Operation
+from zenflow.local.containers.script import Outcome, Rule, Script, by_rules
 
 TWO = Shape("two", [step("a"), step("b", "a")])
 RETRY = {"retryPolicy": {"limit": 1, "backoff": {"type": "Fixed", "duration": "10s"}}}

@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.shapes import step
 from tests.simulation.stories import FAILS, Story
 from tests.support.clock import VirtualClock
-from zenflow.local.admission import Admission, AdmissionRequest, AdmissionResponse
+from zenflow.local.apiserver.admission import Admission, AdmissionRequest, AdmissionResponse
 
 
 def no_messages(clock: VirtualClock) -> Admission:

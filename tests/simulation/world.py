@@ -21,9 +21,9 @@ from zenflow.api import crd
 from zenflow.controller.app import App, World, build
 from zenflow.controller.objects import JOBFLOWS
 from zenflow.controller.settings import LeaderElection, Settings
-from zenflow.local.admission import Admission
+from zenflow.local.apiserver.admission import Admission
 from zenflow.local.cluster import LocalCluster
-from zenflow.local.script import Script, ScriptExecutor
+from zenflow.local.containers.script import Script, ScriptExecutor
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.metrics import Metrics
 from zenflow.runtime.reflector import IDLE

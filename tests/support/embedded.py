@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from tests.support.clock import VirtualClock
-from zenflow.local.admission import Admission
-from zenflow.local.apiserver import ApiServer
+from zenflow.local.apiserver.admission import Admission
+from zenflow.local.apiserver.server import ApiServer
 from zenflow.local.streams import LocalStream
 from zenflow.runtime import errors
 from zenflow.runtime.transport import JSON, MERGE_PATCH, Request, Response

@@ -6,31 +6,31 @@ from typing import Any
 
 from tests.support.clock import VirtualClock
 from tests.support.embedded import CONFIG_MAPS
-from zenflow.local.apiserver import ApiServer
-from zenflow.local.frontend import Frontend
+from zenflow.local.apiserver.server import ApiServer
+from zenflow.local.http.gateway import Gateway
 from zenflow.local.streams import LocalStream
 from zenflow.runtime.transport import Request, Response
 
 
 class HttpApi:
-    """A frontend with one ConfigMap `a` behind it."""
+    """A gateway with one ConfigMap `a` behind it."""
 
     def __init__(self) -> None:
         clock = VirtualClock()
         numbers = itertools.count(1)
-        self.frontend = Frontend(ApiServer(clock=clock, uid=lambda: f"uid-{next(numbers)}"), clock)
+        self.gateway = Gateway(ApiServer(clock=clock, uid=lambda: f"uid-{next(numbers)}"), clock)
         self.create("a")
 
     def create(self, name: str) -> Response:
         body = json.dumps({"metadata": {"name": name}, "data": {"k": "v"}}).encode()
-        return self.frontend.send(Request("POST", CONFIG_MAPS, body=body), "admin")
+        return self.gateway.send(Request("POST", CONFIG_MAPS, body=body), "admin")
 
     def get(self, path: str, accept: str = "", *query: tuple[str, str]) -> Response:
-        return self.frontend.send(Request("GET", path, query, accept=accept), "admin")
+        return self.gateway.send(Request("GET", path, query, accept=accept), "admin")
 
     def watch(self, accept: str) -> LocalStream:
         query = (("watch", "1"), ("resourceVersion", "0"))
-        return self.frontend.stream(Request("GET", CONFIG_MAPS, query, accept=accept), "admin")
+        return self.gateway.stream(Request("GET", CONFIG_MAPS, query, accept=accept), "admin")
 
 
 def decoded(response: Response) -> Any:

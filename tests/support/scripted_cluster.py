@@ -8,8 +8,8 @@ import msgspec
 
 from tests.support.clock import VirtualClock
 from zenflow.local.cluster import LocalCluster
-from zenflow.local.script import Script, ScriptExecutor, by_rules
-from zenflow.local.workloads import JOBS, PODS
+from zenflow.local.containers.script import Script, ScriptExecutor, by_rules
+from zenflow.local.loop.objects import JOBS, PODS
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.errors import NotFound
 

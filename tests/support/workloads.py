@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from zenflow.local.workloads import Job, Pod
+from zenflow.local.loop.objects import Job, Pod
 
 
 def job(name: str = "build", *, uid: str = "job-uid", status: dict[str, Any] | None = None, **spec: Any) -> Job:

@@ -9,7 +9,7 @@ from typing import Any
 
 from zenflow.api import admission
 from zenflow.api.names import GROUP, PLURAL
-from zenflow.local.admission import AdmissionRequest, AdmissionResponse, Operation, Phase
+from zenflow.local.apiserver.admission import AdmissionRequest, AdmissionResponse, Operation, Phase
 from zenflow.runtime.errors import Cause
 
 _ALLOWED = AdmissionResponse()

@@ -8,9 +8,9 @@ from zenflow.cli import home, screen
 from zenflow.cli.engine import CONTROLLER_USER, Engine, controller
 from zenflow.cli.interrupts import Interrupts
 from zenflow.cli.plan import Refused
-from zenflow.local import kubeconfig
 from zenflow.local.cluster import LocalCluster
-from zenflow.local.server import HttpServer
+from zenflow.local.http import kubeconfig
+from zenflow.local.http.server import HttpServer
 from zenflow.runtime import logs
 from zenflow.runtime.clock import SystemClock
 

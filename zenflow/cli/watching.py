@@ -11,7 +11,7 @@ import msgspec
 from zenflow.api import names
 from zenflow.api.types import JobFlow
 from zenflow.cli.text import log_line
-from zenflow.local.workloads import PODS, Pod
+from zenflow.local.loop.objects import PODS, Pod
 from zenflow.runtime.cache import ObjectMeta
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.clock import Clock

@@ -15,17 +15,19 @@ from pathlib import Path
 
 import structlog
 
-from zenflow.local.admission import Admission
-from zenflow.local.apiserver import ApiServer
-from zenflow.local.collector import Collector
-from zenflow.local.executor import Executor
-from zenflow.local.hosting import HostExecutor
-from zenflow.local.jobs import JobController
-from zenflow.local.kubelet import Kubelet
-from zenflow.local.launching import EngineLauncher, Launcher, PlainLauncher
-from zenflow.local.recorder import NoEvents, Recorder
-from zenflow.local.registry import ResourceType
-from zenflow.local.scheduling import assign_node
+from zenflow.local.apiserver.admission import Admission, AdmissionRequest, AdmissionResponse, Operation, Phase
+from zenflow.local.apiserver.registry import ResourceType
+from zenflow.local.apiserver.server import ApiServer
+from zenflow.local.containers.engine import EngineLauncher
+from zenflow.local.containers.host import HostExecutor
+from zenflow.local.containers.launcher import Launcher
+from zenflow.local.containers.plain import PlainLauncher
+from zenflow.local.controllers.garbage import Collector
+from zenflow.local.controllers.jobs import JobController
+from zenflow.local.loop.objects import PODS
+from zenflow.local.loop.outgoing import NoEvents, Recorder
+from zenflow.local.node.executor import Executor
+from zenflow.local.node.kubelet import NODE_NAME, Kubelet
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.clock import Clock, SystemClock
 from zenflow.runtime.events import EventRecorder
@@ -48,6 +50,20 @@ log = structlog.get_logger()
 
 Recording = Callable[[Client, str], Recorder]
 """Makes the recorder of one component from its client and its name."""
+
+
+def assign_node(request: AdmissionRequest) -> AdmissionResponse:
+    """The scheduler: set `spec.nodeName` of a new Pod that has none. There is one node.
+
+    An admission plug-in rather than a controller, which saves a request for each Pod. When the Pod starts there is
+    decided by the kubelet, which has a number of slots.
+    """
+    is_pod = (request.resource.group, request.resource.plural) == (PODS.group, PODS.plural)
+    is_new = request.phase is Phase.MUTATING and request.operation is Operation.CREATE and not request.subresource
+    if not is_pod or not is_new or request.object is None or request.object.get("spec", {}).get("nodeName"):
+        return AdmissionResponse()
+    spec = {**request.object.get("spec", {}), "nodeName": NODE_NAME}
+    return AdmissionResponse(object={**request.object, "spec": spec})
 
 
 class LocalCluster:
@@ -80,7 +96,7 @@ class LocalCluster:
         jobs, garbage, node = (Client(api.as_user(user)) for user in (JOB_CONTROLLER, COLLECTOR, KUBELET))
         self.jobs = JobController(jobs, clock=clock, random=random, events=record(jobs, "job-controller"))
         self.kubelet = Kubelet(node, self.executor, clock=clock, events=record(node, "kubelet"), slots=slots)
-        self.collector = Collector(garbage, Served(api), clock=clock)
+        self.collector = Collector(garbage, CollectedResources(api), clock=clock)
 
     @property
     def transport(self) -> Transport:
@@ -135,7 +151,7 @@ class LocalCluster:
                 self.wait()
 
 
-class Served:
+class CollectedResources:
     """The resources that the collector watches: each storage once. Cheap to call while nothing changes."""
 
     def __init__(self, api: ApiServer) -> None:

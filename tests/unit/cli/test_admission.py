@@ -11,7 +11,7 @@ from tests.support.clock import VirtualClock
 from tests.support.jobflows import flow, manual
 from zenflow.api import crd
 from zenflow.cli.admission import admit_jobflow
-from zenflow.local.apiserver import ApiServer
+from zenflow.local.apiserver.server import ApiServer
 from zenflow.runtime.transport import MERGE_PATCH, Request, Transport
 
 FLOWS = "/apis/workflow.zen.io/v1alpha1/namespaces/default/jobflows"

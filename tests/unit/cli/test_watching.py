@@ -5,8 +5,8 @@ import msgspec
 from tests.support.scripted_cluster import ScriptedCluster
 from zenflow.api import crd
 from zenflow.cli.watching import FLOWS, FlowWatch, LogWatch
-from zenflow.local.script import Outcome, Script, by_rules
-from zenflow.local.workloads import PODS
+from zenflow.local.containers.script import Outcome, Script, by_rules
+from zenflow.local.loop.objects import PODS
 from zenflow.runtime.client import Resource
 
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)

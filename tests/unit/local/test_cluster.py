@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from tests.support.scripted_cluster import ScriptedCluster
-from zenflow.local.cluster import Served, make_uid, on_this_machine
-from zenflow.local.environment import CONFIG_MAPS
+from zenflow.local.cluster import CollectedResources, make_uid, on_this_machine
+from zenflow.local.containers.environment import CONFIG_MAPS
 from zenflow.runtime.client import Resource
 
 DEFINITIONS = Resource(
@@ -51,7 +51,7 @@ def test_a_write_ends_a_wait() -> None:
 def test_each_storage_is_watched_once() -> None:
     """Events never; a custom resource in the version it is stored in; and no more when it is gone."""
     world = ScriptedCluster()
-    served = Served(world.cluster.api)
+    served = CollectedResources(world.cluster.api)
     before = set(served())
     world.client.create(DEFINITIONS, msgspec.json.encode(definition("widgets")))
     added = set(served()) - before

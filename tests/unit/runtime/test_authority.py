@@ -14,7 +14,7 @@ from cryptography import x509
 
 from tests.support.clock import VirtualClock
 from tests.support.trust import verify
-from zenflow.local.apiserver import ApiServer
+from zenflow.local.apiserver.server import ApiServer
 from zenflow.runtime import authority, certificates
 from zenflow.runtime.authority import CHECK, Keeper, Terms
 from zenflow.runtime.client import Client, Resource

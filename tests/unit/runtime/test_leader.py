@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.clock import VirtualClock
 from tests.support.transport import FlakyTransport
-from zenflow.local.apiserver import ApiServer
+from zenflow.local.apiserver.server import ApiServer
 from zenflow.runtime.client import Client
 from zenflow.runtime.errors import LeaseLost
 from zenflow.runtime.leader import LEASES, FencedTransport, LeaderElector, LeaseTerms

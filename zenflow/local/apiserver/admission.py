@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from zenflow.local.registry import ResourceType
+from zenflow.local.apiserver.registry import ResourceType
 from zenflow.runtime.errors import Cause
 
 

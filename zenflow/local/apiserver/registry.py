@@ -27,7 +27,7 @@ class PrinterColumn:
 class ResourceType:
     """One resource in one served version.
 
-    `schema` is OpenAPI v3 (without `$ref` for custom resources; for built-ins see `builtins.schema_of`).
+    `schema` is OpenAPI v3 (without `$ref` for custom resources; for built-in kinds see `schemas.builtin`).
     `storage_version` is the version its objects are stored in: several served versions share one storage.
     `storage` names that storage; it differs from group and plural only for Events, which two groups share.
     """

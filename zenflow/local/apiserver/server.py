@@ -1,6 +1,6 @@
 """The embedded API server: the REST semantics of kube-apiserver over a store in memory.
 
-It is a Transport: who holds it needs no socket. `local.server` serves the same over HTTP, with discovery.
+It is a Transport: who holds it needs no socket. `local.http.server` serves the same over HTTP, with discovery.
 Differences from the real one are listed in docs/local-cluster.md.
 """
 
@@ -8,18 +8,20 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from zenflow.local import deleting, listing, logs, patching, refusals, routes, writing
-from zenflow.local.admission import Admission
-from zenflow.local.core import Call, Core
-from zenflow.local.field_errors import shown
-from zenflow.local.name_formats import path_segment
-from zenflow.local.options import ListOptions, list_options
-from zenflow.local.registry import Registry
-from zenflow.local.representation import rendered
-from zenflow.local.store import Store
+from zenflow.local.apiserver.admission import Admission
+from zenflow.local.apiserver.errors import refusals
+from zenflow.local.apiserver.errors.field_errors import shown
+from zenflow.local.apiserver.errors.name_formats import path_segment
+from zenflow.local.apiserver.registry import Registry
+from zenflow.local.apiserver.requests import routes
+from zenflow.local.apiserver.requests.options import ListOptions, list_options
+from zenflow.local.apiserver.state import Call, State
+from zenflow.local.apiserver.storage.rendering import rendered
+from zenflow.local.apiserver.storage.store import Store
+from zenflow.local.apiserver.storage.watching import Selection, Watch, WatchStart
+from zenflow.local.apiserver.verbs import create_update, deleting, listing, patching, pod_logs
+from zenflow.local.apiserver.verbs.create_update import Answer
 from zenflow.local.streams import LocalStream, LocalTransport, LogSource
-from zenflow.local.watching import Selection, Watch, WatchStart
-from zenflow.local.writing import Outcome
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import ApiError
 from zenflow.runtime.transport import JSON, Request, Response
@@ -43,7 +45,7 @@ class ApiServer:
         history: int = 10_000,
     ) -> None:
         self.store = Store(history)
-        self._core = Core(self.store, clock, uid, admission)
+        self._state = State(self.store, clock, uid, admission)
         self._logs: LogSource | None = None
         for name in _INITIAL_NAMESPACES:
             self._make_namespace(name)
@@ -55,7 +57,7 @@ class ApiServer:
     @property
     def registry(self) -> Registry:
         """What is served; read it under `store.lock`."""
-        return self._core.registry
+        return self._state.registry
 
     def serve_logs(self, source: LogSource) -> None:
         """Answer `pods/NAME/log` from this source from now on."""
@@ -79,15 +81,15 @@ class ApiServer:
             with self.store.lock:
                 call = Call(request, routes.parse(self.registry, request.path), user)
                 if call.target.subresource == "log":
-                    return logs.whole(self._open_log(call))
-                outcome = self._carry_out(call)
+                    return pod_logs.whole(self._open_log(call))
+                answer = self._carry_out(call)
         except ApiError as refusal:
             return refused(refusal)
         if call.warnings:
             headers["warning"] = ", ".join(f"299 - {shown(warning)}" for warning in call.warnings)
-        return Response(outcome.status, outcome.body, headers)
+        return Response(answer.status, answer.body, headers)
 
-    def _carry_out(self, call: Call) -> Outcome:
+    def _carry_out(self, call: Call) -> Answer:
         one = bool(call.target.name)
         verb = (_ON_OBJECT if one else _ON_COLLECTION).get(call.request.method)
         if verb is None and call.type.custom and call.request.method in _ON_OBJECT:
@@ -100,14 +102,14 @@ class ApiServer:
             return self._list(call)
         if one and (wrong := path_segment(call.target.name)):
             raise refusals.bad_request(f'Name parameter invalid: "{call.target.name}": {wrong[0]}')
-        return _VERBS[verb](self._core, call)
+        return _VERBS[verb](self._state, call)
 
-    def _list(self, call: Call) -> Outcome:
+    def _list(self, call: Call) -> Answer:
         options = list_options(call.request)
-        return Outcome(200, listing.render_page(self.store, call.type, self._selection(call, options), options))
+        return Answer(200, listing.render_page(self.store, call.type, self._selection(call, options), options))
 
     def _selection(self, call: Call, options: ListOptions) -> Selection:
-        return Selection(call.target.prefix, self._core.selector(call.type, options.labels, options.fields))
+        return Selection(call.target.prefix, self._state.selector(call.type, options.labels, options.fields))
 
     def _stream(self, request: Request, user: str) -> LocalStream:
         with self.store.lock:
@@ -119,12 +121,12 @@ class ApiServer:
             options = list_options(Request("GET", request.path, (*request.query, ("watch", "1"))))
             selection = self._selection(call, options)
             start = _watch_start(options)
-            return Watch(self.store, self._core.clock, call.type, selection, start)
+            return Watch(self.store, self._state.clock, call.type, selection, start)
 
     def _open_log(self, call: Call) -> LocalStream:
         if call.request.method != "GET":
             raise refusals.method_not_allowed()
-        return logs.open_log(self._logs, self._core.entry(call.target), call.request)
+        return pod_logs.open_log(self._logs, self._state.entry(call.target), call.request)
 
 
 class _AsUser:
@@ -154,17 +156,17 @@ def _is_served(call: Call, verb: str) -> bool:
     return verb in target.type.verbs
 
 
-def _get(core: Core, call: Call) -> Outcome:
+def _get(state: State, call: Call) -> Answer:
     asked = call.request.param("resourceVersion")
-    if asked and listing.parse_version(asked) > core.store.version:
-        raise refusals.too_large_version(int(asked), core.store.version)
-    return Outcome(200, rendered(call.type, core.entry(call.target)))
+    if asked and listing.parse_version(asked) > state.store.version:
+        raise refusals.too_large_version(int(asked), state.store.version)
+    return Answer(200, rendered(call.type, state.entry(call.target)))
 
 
-_VERBS: Mapping[str, Callable[[Core, Call], Outcome]] = {
+_VERBS: Mapping[str, Callable[[State, Call], Answer]] = {
     "get": _get,
-    "create": writing.create,
-    "update": writing.update,
+    "create": create_update.create,
+    "update": create_update.update,
     "patch": patching.patch,
     "delete": deleting.delete,
     "deletecollection": deleting.delete_collection,

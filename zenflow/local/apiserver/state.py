@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zenflow.local import refusals
-from zenflow.local.admission import Admission, AdmissionRequest, AdmissionResponse, Operation, Phase
-from zenflow.local.builtins import STRATEGIES
-from zenflow.local.kinds.custom import Custom
-from zenflow.local.kinds.strategy import Frozen, Object, Strategy
-from zenflow.local.registry import Registry, ResourceType
-from zenflow.local.routes import Target
-from zenflow.local.selectors import FieldRequirement, Requirement, Selector
-from zenflow.local.store import Entry, Store
+from zenflow.local.apiserver.admission import Admission, AdmissionRequest, AdmissionResponse, Operation, Phase
+from zenflow.local.apiserver.errors import refusals
+from zenflow.local.apiserver.kinds.catalog import STRATEGIES
+from zenflow.local.apiserver.kinds.custom import Custom
+from zenflow.local.apiserver.kinds.strategy import Frozen, Object, Strategy
+from zenflow.local.apiserver.registry import Registry, ResourceType
+from zenflow.local.apiserver.requests.routes import Target
+from zenflow.local.apiserver.storage.selectors import FieldRequirement, Requirement, Selector
+from zenflow.local.apiserver.storage.store import Entry, Store
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import ApiError, from_status
 from zenflow.runtime.transport import Request
@@ -34,7 +34,7 @@ class Call:
         return self.target.type
 
 
-class Core:
+class State:
     """The server's state. All methods are called under `store.lock`."""
 
     def __init__(self, store: Store, clock: Clock, uid: Callable[[], str], admission: Sequence[Admission]) -> None:

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from zenflow.local.executor import NotReady
-from zenflow.local.podstatus import LOCAL_ADDRESS
-from zenflow.local.workloads import Container, EnvFrom, EnvSource, KeySelector, Pod
+from zenflow.local.loop.objects import Container, EnvFrom, EnvSource, KeySelector, Pod
+from zenflow.local.node.executor import NotReady
+from zenflow.local.node.pod_status import LOCAL_ADDRESS
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.errors import NotFound
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import structlog
 
-from zenflow.local.environment import ApiConfiguration, expand, expand_all, resolve
-from zenflow.local.executor import Exit, RunId, StartError
-from zenflow.local.launching import Launch, Launcher, Mount, Resolved
-from zenflow.local.podlogs import ContainerLog, PodLogs
-from zenflow.local.processes import Ended, Processes
+from zenflow.local.containers.environment import ApiConfiguration, expand, expand_all, resolve
+from zenflow.local.containers.launcher import Launch, Launcher, Mount, Resolved
+from zenflow.local.containers.logs import ContainerLog, PodLogs
+from zenflow.local.containers.processes import ProcessEnd, Processes
+from zenflow.local.containers.volumes import PodVolumes
+from zenflow.local.loop.objects import Container, Pod, VolumeMount
+from zenflow.local.node.executor import Exit, RunId, StartError
 from zenflow.local.streams import LocalStream, LogOptions
-from zenflow.local.volumes import Volumes
-from zenflow.local.workloads import Container, Pod, VolumeMount
 from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock
 
@@ -42,7 +42,7 @@ class HostExecutor:
         self._root = root
         self._keep = keep
         self._configuration = ApiConfiguration(client)
-        self._volumes = Volumes(root, client, self._configuration)
+        self._volumes = PodVolumes(root, client, self._configuration)
         self._logs = PodLogs(clock, root / "logs")
         self._processes = Processes(clock)
         self._clock = clock
@@ -142,7 +142,7 @@ class HostExecutor:
             source.mkdir(parents=True)
         return Mount(source, mount.mount_path, mount.read_only)
 
-    def _exit(self, ended: Ended) -> Exit:
+    def _exit(self, ended: ProcessEnd) -> Exit:
         resolved, _, output = self._started.pop(ended.run)
         why = self._launcher.why_not_started(ended.code, output.tail())
         message = why or self._message(resolved, ended.code, output)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from zenflow.local.executor import RunId
+from zenflow.local.loop.objects import Pod
+from zenflow.local.node.executor import RunId
 from zenflow.local.streams import LogOptions
-from zenflow.local.workloads import Pod
 from zenflow.runtime.cache import Key
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import BadRequest, StreamEnded

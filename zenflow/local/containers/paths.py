@@ -1,4 +1,4 @@
-"""Paths of a container that a plain process must find elsewhere.
+"""Paths of a container, replaced by where they really are on this machine.
 
 A process of this machine has no mounts of its own (portably: neither on macOS nor without privileges), so wherever a
 mountPath or the terminationMessagePath stands in command, args or env, the real place is put in its stead. What a

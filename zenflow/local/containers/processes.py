@@ -1,6 +1,6 @@
 """Child processes: started in groups of their own, read to their last line, waited for.
 
-Knows nothing of Pods: `local.launching` says what to start, `local.hosting` what an end means.
+Knows nothing of Pods: `local.containers.launcher` says what to start, `local.containers.host` what an end means.
 Two threads for each process, one for what it writes and one for its end, because nothing else waits for both
 portably; how many run at once is bounded by the kubelet's slots.
 """
@@ -17,8 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-from zenflow.local.executor import RunId
-from zenflow.local.podlogs import ContainerLog
+from zenflow.local.containers.logs import ContainerLog
+from zenflow.local.node.executor import RunId
 from zenflow.runtime.clock import Clock
 
 # A child of the process may hold its output open after it has ended: this much longer it is listened to, in seconds.
@@ -26,7 +26,7 @@ DRAIN = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProcessEnd:
     """A process that has ended; `code` is 128 + n when signal n ended it."""
 
     run: RunId
@@ -41,7 +41,7 @@ class Processes:
         self._clock = clock
         self._changed = threading.Condition()  # guards the two below
         self._running: dict[RunId, subprocess.Popen[bytes]] = {}
-        self._ended: deque[Ended] = deque()
+        self._ended: deque[ProcessEnd] = deque()
         self._wake: Callable[[], None] = lambda: None
 
     def on_end(self, wake: Callable[[], None]) -> None:
@@ -83,7 +83,7 @@ class Processes:
 
         _start_thread(f"kill of {run.container}", kill)
 
-    def ended(self) -> Sequence[Ended]:
+    def ended(self) -> Sequence[ProcessEnd]:
         """What has ended since the last call, in order."""
         with self._changed:
             ended = tuple(self._ended)
@@ -120,7 +120,7 @@ class Processes:
         drain(DRAIN)
         log.close()
         with self._changed:
-            self._ended.append(Ended(run, code if code >= 0 else 128 - code, at))
+            self._ended.append(ProcessEnd(run, code if code >= 0 else 128 - code, at))
         self._wake()
 
 

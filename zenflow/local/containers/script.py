@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 
-from zenflow.local.executor import Exit, NotReady, RunId, StartError
-from zenflow.local.podlogs import PodLogs
+from zenflow.local.containers.logs import PodLogs
+from zenflow.local.loop.objects import Container, Pod
+from zenflow.local.node.executor import Exit, NotReady, RunId, StartError
 from zenflow.local.streams import LocalStream, LogOptions
-from zenflow.local.workloads import Container, Pod
 from zenflow.runtime.clock import Clock
 
 TERMINATED = 128 + 15

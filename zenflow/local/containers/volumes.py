@@ -1,9 +1,9 @@
-"""Volumes as directories of this machine.
+"""PodVolumes as directories of this machine.
 
 emptyDir, ConfigMaps, Secrets, downward API and projections of them lie below the Pod's own directory and go with it;
-claims lie below the cluster's and stay until it ends; hostPath is the very path. Other kinds cannot be had here.
-Nothing is mounted: see `local.paths` for how a process finds them. ConfigMaps and Secrets are written once, when the
-Pod starts.
+claims lie below the cluster's and stay until it ends; a hostPath is used as it is. Other kinds are refused.
+Nothing is mounted: see `local.containers.paths` for how a process finds them. ConfigMaps and Secrets are written
+once, when the Pod starts.
 """
 
 import shutil
@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from zenflow.local.environment import CONFIG_MAPS, SECRETS, Configuration, field_of
-from zenflow.local.executor import NotReady, Rejected
-from zenflow.local.wire import patch_of
-from zenflow.local.workloads import Pod
+from zenflow.local.containers.environment import CONFIG_MAPS, SECRETS, Configuration, field_of
+from zenflow.local.loop.objects import Pod
+from zenflow.local.loop.outgoing import patch_of
+from zenflow.local.node.executor import NotReady, Rejected
 from zenflow.runtime.cache import Key
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.errors import NotFound
@@ -27,7 +27,7 @@ Source = Mapping[str, Any]
 Maker = Callable[[Pod, Source, Path], None]
 
 
-class Volumes:
+class PodVolumes:
     """Makes and removes the directories of Pods below `root`."""
 
     def __init__(self, root: Path, client: Client, configuration: Configuration) -> None:

@@ -10,9 +10,9 @@ from enum import Enum
 
 import msgspec
 
-from zenflow.local.mirror import Mirror
-from zenflow.local.wire import patch_of
-from zenflow.local.worker import Worker
+from zenflow.local.loop.mirror import Mirror
+from zenflow.local.loop.outgoing import patch_of
+from zenflow.local.loop.worker import Worker
 from zenflow.runtime.cache import Key, ObjectMeta, OwnerReference
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.clock import Clock
@@ -43,7 +43,7 @@ class Metadata(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class OwnedObject:
     """An object in the graph of owners."""
 
     resource: Resource
@@ -107,14 +107,14 @@ class Collector:
         if old is not None:
             self._forget(old.metadata, gone=new is None)
         if new is not None:
-            self._remember(Node(resource, new.metadata))
+            self._remember(OwnedObject(resource, new.metadata))
 
-    def _remember(self, node: Node) -> None:
-        uid = node.meta.uid
-        self._places[uid] = node.resource, node.meta.key
-        for owner in node.meta.owner_references:
+    def _remember(self, owned: OwnedObject) -> None:
+        uid = owned.meta.uid
+        self._places[uid] = owned.resource, owned.meta.key
+        for owner in owned.meta.owner_references:
             self._dependents.setdefault(owner.uid, {})[uid] = None
-        if node.meta.owner_references or (node.is_going and node.meta.finalizers):
+        if owned.meta.owner_references or (owned.is_going and owned.meta.finalizers):
             self._look_at(uid)
 
     def _forget(self, meta: Meta, *, gone: bool) -> None:
@@ -130,46 +130,46 @@ class Collector:
             for uid in self._dependents.get(meta.uid, ()):
                 self._look_at(uid)
 
-    def _node(self, uid: str) -> Node | None:
+    def _object(self, uid: str) -> OwnedObject | None:
         """The object as it is now: handlers are not told of a version that changes nothing they can see."""
         resource, key = self._places.get(uid, (None, None))
         if resource is None or key is None:
             return None
         found = self._watched[resource][0].cache.get(key)
-        return Node(resource, found.metadata) if found is not None else None
+        return OwnedObject(resource, found.metadata) if found is not None else None
 
-    def _nodes(self, uids: Iterable[str]) -> list[Node]:
-        return [node for node in map(self._node, uids) if node is not None]
+    def _objects(self, uids: Iterable[str]) -> list[OwnedObject]:
+        return [owned for owned in map(self._object, uids) if owned is not None]
 
     def _look_at(self, uid: str) -> None:
         self._worker.queue.add(Key("", uid))
 
     def _sync(self, key: Key) -> None:
-        node = self._node(key.name)
-        if node is None:
+        owned = self._object(key.name)
+        if owned is None:
             return
-        if node.is_held_by(ORPHAN):
-            self._orphan(node)
-        elif node.is_held_by(FOREGROUND):
-            self._delete_dependents(node)
-        elif not node.is_going and node.meta.owner_references:
-            self._check_owners(node)
+        if owned.is_held_by(ORPHAN):
+            self._orphan(owned)
+        elif owned.is_held_by(FOREGROUND):
+            self._delete_dependents(owned)
+        elif not owned.is_going and owned.meta.owner_references:
+            self._check_owners(owned)
 
-    def _check_owners(self, node: Node) -> None:
-        owners = [(owner, self._standing(node, owner)) for owner in node.meta.owner_references]
+    def _check_owners(self, owned: OwnedObject) -> None:
+        owners = [(owner, self._standing(owned, owner)) for owner in owned.meta.owner_references]
         solid = [owner for owner, standing in owners if standing is Standing.SOLID]
         if len(solid) == len(owners):
             return
         if solid:
-            self._keep_owners(node, solid)
+            self._keep_owners(owned, solid)
             return
         waits = any(standing is Standing.WAITING for _, standing in owners)
-        self._delete(node, "Foreground" if waits and self._dependents.get(node.meta.uid) else _policy(node))
+        self._delete(owned, "Foreground" if waits and self._dependents.get(owned.meta.uid) else _policy(owned))
 
-    def _standing(self, node: Node, owner: Owner) -> Standing:
+    def _standing(self, owned: OwnedObject, owner: Owner) -> Standing:
         """What the owner is now. Absence is never taken from the cache alone: a live read decides."""
-        known = self._node(owner.uid)
-        if known is not None and known.meta.namespace in ("", node.meta.namespace):
+        known = self._object(owner.uid)
+        if known is not None and known.meta.namespace in ("", owned.meta.namespace):
             return Standing.WAITING if known.is_held_by(FOREGROUND) else Standing.SOLID
         group, _, _ = owner.api_version.rpartition("/")
         resource = next((r for r in self._watched if (r.group, r.kind) == (group, owner.kind)), None)
@@ -177,57 +177,57 @@ class Collector:
             # A kind that nobody serves: whether the owner exists cannot be known, so nothing is deleted.
             return Standing.SOLID
         try:
-            body = self._client.get(resource, owner.name, node.meta.namespace if resource.namespaced else "")
+            body = self._client.get(resource, owner.name, owned.meta.namespace if resource.namespaced else "")
         except NotFound:
             return Standing.ABSENT
         found = msgspec.json.decode(body, type=Metadata)
         return Standing.SOLID if found.metadata.uid == owner.uid else Standing.ABSENT
 
-    def _delete_dependents(self, node: Node) -> None:
+    def _delete_dependents(self, owned: OwnedObject) -> None:
         """Foreground: the owner goes when no dependent with blockOwnerDeletion is left."""
-        blocking = [d for d in self._nodes(self._dependents.get(node.meta.uid, ())) if _blocks(d, node)]
+        blocking = [d for d in self._objects(self._dependents.get(owned.meta.uid, ())) if _blocks(d, owned)]
         if not blocking:
-            self._lift(node, FOREGROUND)
+            self._lift(owned, FOREGROUND)
         for dependent in blocking:
             if not dependent.is_going:
                 self._look_at(dependent.meta.uid)
 
-    def _orphan(self, node: Node) -> None:
-        for dependent in self._nodes(self._dependents.get(node.meta.uid, ())):
-            self._keep_owners(dependent, [o for o in dependent.meta.owner_references if o.uid != node.meta.uid])
-        self._lift(node, ORPHAN)
+    def _orphan(self, owned: OwnedObject) -> None:
+        for dependent in self._objects(self._dependents.get(owned.meta.uid, ())):
+            self._keep_owners(dependent, [o for o in dependent.meta.owner_references if o.uid != owned.meta.uid])
+        self._lift(owned, ORPHAN)
 
-    def _keep_owners(self, node: Node, owners: Iterable[Owner]) -> None:
-        self._patch(node, {"ownerReferences": [_reference(owner) for owner in owners]})
+    def _keep_owners(self, owned: OwnedObject, owners: Iterable[Owner]) -> None:
+        self._patch(owned, {"ownerReferences": [_reference(owner) for owner in owners]})
 
-    def _lift(self, node: Node, finalizer: str) -> None:
-        self._patch(node, {"finalizers": [f for f in node.meta.finalizers if f != finalizer]})
+    def _lift(self, owned: OwnedObject, finalizer: str) -> None:
+        self._patch(owned, {"finalizers": [f for f in owned.meta.finalizers if f != finalizer]})
 
-    def _patch(self, node: Node, metadata: dict[str, object]) -> None:
-        meta = node.meta
+    def _patch(self, owned: OwnedObject, metadata: dict[str, object]) -> None:
+        meta = owned.meta
         body = {"metadata": {"uid": meta.uid, "resourceVersion": meta.resource_version, **metadata}}
         try:
-            self._client.patch(node.resource, meta.name, patch_of(body), meta.namespace)
+            self._client.patch(owned.resource, meta.name, patch_of(body), meta.namespace)
         except NotFound:
             return
 
-    def _delete(self, node: Node, propagation: str) -> None:
-        meta = node.meta
-        place = node.resource, meta.name, meta.namespace
+    def _delete(self, owned: OwnedObject, propagation: str) -> None:
+        meta = owned.meta
+        place = owned.resource, meta.name, meta.namespace
         try:
             self._client.delete(*place, uid=meta.uid, resource_version=meta.resource_version, propagation=propagation)
         except NotFound:
             return
 
 
-def _policy(node: Node) -> str:
+def _policy(owned: OwnedObject) -> str:
     """The propagation that the object's own finalizers ask for."""
-    if ORPHAN in node.meta.finalizers:
+    if ORPHAN in owned.meta.finalizers:
         return "Orphan"
-    return "Foreground" if FOREGROUND in node.meta.finalizers else "Background"
+    return "Foreground" if FOREGROUND in owned.meta.finalizers else "Background"
 
 
-def _blocks(dependent: Node, owner: Node) -> bool:
+def _blocks(dependent: OwnedObject, owner: OwnedObject) -> bool:
     return any(o.uid == owner.meta.uid and o.block_owner_deletion for o in dependent.meta.owner_references)
 
 

@@ -1,6 +1,6 @@
 """Counting a Job's Pods: who is active, who has ended and how, whose failure the Job's own policy overrules.
 
-First half of what the Job controller decides; `local.jobplan` is the second. Pure: no requests, no clock.
+First half of what the Job controller decides; `job_plan` is the second. Pure: no requests, no clock.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from zenflow.local.workloads import ContainerStatus, ExitCodesRequirement, Job, Pod, PodFailureRule
+from zenflow.local.loop.objects import ContainerStatus, ExitCodesRequirement, Job, Pod, PodFailureRule
 
 
-class Outcome(Enum):
+class PodOutcome(Enum):
     """What an ended Pod counts as."""
 
     SUCCEEDED = "Succeeded"
@@ -23,13 +23,13 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class PodEnd:
     """The end of one Pod, counted once and remembered after the Pod is gone.
 
     `fails_job` is the message of the FailJob rule it matched, or empty.
     """
 
-    outcome: Outcome
+    outcome: PodOutcome
     at: datetime
     index: int | None = None
     fails_job: str = ""
@@ -40,7 +40,7 @@ class Census:
     """The Pods of one Job at one moment. `ended` is by Pod uid and includes Pods that no longer exist."""
 
     pods: tuple[Pod, ...]
-    ended: Mapping[str, Ended]
+    ended: Mapping[str, PodEnd]
 
     @property
     def active(self) -> tuple[Pod, ...]:
@@ -60,17 +60,17 @@ class Census:
     @property
     def failed(self) -> int:
         """Failures that count against backoffLimit."""
-        return self._count(Outcome.FAILED)
+        return self._count(PodOutcome.FAILED)
 
     @property
     def succeeded(self) -> int:
         """Pods that succeeded; for an Indexed Job count `completed_indexes` instead."""
-        return self._count(Outcome.SUCCEEDED)
+        return self._count(PodOutcome.SUCCEEDED)
 
     @property
     def completed_indexes(self) -> tuple[int, ...]:
         """Indexes with at least one success, in order."""
-        succeeded = (e.index for e in self.ended.values() if e.outcome is Outcome.SUCCEEDED)
+        succeeded = (e.index for e in self.ended.values() if e.outcome is PodOutcome.SUCCEEDED)
         return tuple(sorted({i for i in succeeded if i is not None}))
 
     @property
@@ -80,40 +80,40 @@ class Census:
 
     def failures_since_success(self) -> tuple[int, datetime | None]:
         """How many Pods failed since one last succeeded, and when the latest of them did."""
-        succeeded = [e.at for e in self.ended.values() if e.outcome is Outcome.SUCCEEDED]
-        failed = [e.at for e in self.ended.values() if e.outcome in (Outcome.FAILED, Outcome.IGNORED)]
+        succeeded = [e.at for e in self.ended.values() if e.outcome is PodOutcome.SUCCEEDED]
+        failed = [e.at for e in self.ended.values() if e.outcome in (PodOutcome.FAILED, PodOutcome.IGNORED)]
         recent = [at for at in failed if not succeeded or at > max(succeeded)]
         return len(recent), max(recent, default=None)
 
-    def _count(self, outcome: Outcome) -> int:
+    def _count(self, outcome: PodOutcome) -> int:
         return sum(e.outcome is outcome for e in self.ended.values())
 
 
-def end_of(job: Job, pod: Pod, now: datetime, *, gone: bool = False) -> Ended | None:
+def end_of(job: Job, pod: Pod, now: datetime, *, gone: bool = False) -> PodEnd | None:
     """How this Pod ended, or None while it may still succeed.
 
     A Pod that is being deleted counts as failed at once, unless the Job replaces Pods only when they
     have ended (podReplacementPolicy). `gone` says the Pod no longer exists.
     """
     if pod.status.phase == "Succeeded":
-        return Ended(Outcome.SUCCEEDED, _finished_at(pod, now), pod.completion_index)
+        return PodEnd(PodOutcome.SUCCEEDED, _finished_at(pod, now), pod.completion_index)
     if pod.status.phase == "Failed":
         return _failure(job, pod, now)
     if gone or (pod.is_terminating and not job.replaces_only_failed):
-        return Ended(Outcome.FAILED, now, pod.completion_index)
+        return PodEnd(PodOutcome.FAILED, now, pod.completion_index)
     return None
 
 
-def _failure(job: Job, pod: Pod, now: datetime) -> Ended:
+def _failure(job: Job, pod: Pod, now: datetime) -> PodEnd:
     at = _finished_at(pod, now)
     rules = job.spec.pod_failure_policy.rules if job.spec.pod_failure_policy else ()
     for position, rule in enumerate(rules):
         why = _match(rule, pod)
         if why:
-            outcome = Outcome.IGNORED if rule.action == "Ignore" else Outcome.FAILED
+            outcome = PodOutcome.IGNORED if rule.action == "Ignore" else PodOutcome.FAILED
             message = f"{why} matching {rule.action} rule at index {position}" if rule.action == "FailJob" else ""
-            return Ended(outcome, at, pod.completion_index, message)
-    return Ended(Outcome.FAILED, at, pod.completion_index)
+            return PodEnd(outcome, at, pod.completion_index, message)
+    return PodEnd(PodOutcome.FAILED, at, pod.completion_index)
 
 
 def _match(rule: PodFailureRule, pod: Pod) -> str:

@@ -1,7 +1,7 @@
 """What the Job controller does next for one Job: Pods to make, Pods to delete, conditions to set.
 
-Second half of the decision, after `local.jobcensus` has counted. Pure: `plan` returns values, `local.jobs` performs
-them. The rules and words are those of kube-controller-manager's Job controller (batch/v1, Kubernetes 1.37).
+Second half of the decision, after `job_census` has counted. Pure: `plan` returns values, `jobs` performs them.
+The rules and words are those of kube-controller-manager's Job controller (batch/v1).
 """
 
 import dataclasses
@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from zenflow.local.jobcensus import Census, format_indexes
-from zenflow.local.recorder import EventType
-from zenflow.local.workloads import Condition, Job, JobStatus, Pod
+from zenflow.local.controllers.job_census import Census, format_indexes
+from zenflow.local.loop.objects import Condition, Job, JobStatus, Pod
+from zenflow.local.loop.outgoing import EventType
 
 FIRST_BACKOFF = timedelta(seconds=10)
 MAX_BACKOFF = timedelta(minutes=10)

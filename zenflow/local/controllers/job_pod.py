@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from zenflow.local.workloads import COMPLETION_INDEX, JOBS, Job
+from zenflow.local.loop.objects import COMPLETION_INDEX, JOBS, Job
 
 # The characters of names that Kubernetes makes up: no vowels, no digits that look like them.
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"

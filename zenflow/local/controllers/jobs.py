@@ -1,6 +1,6 @@
 """The Job controller of the local cluster: batch/v1 Jobs become Pods, ended Pods become conditions.
 
-Watches Jobs and Pods, decides with `local.jobcensus` and `local.jobplan`, performs the plan here. Never runs anything.
+Watches Jobs and Pods, decides with `job_census` and `job_plan`, performs the plan here. Never runs anything.
 
 As kube-controller-manager does it, except: Pods carry no tracking finalizer (how Pods ended is kept in memory, which
 lives and dies with the embedded API server); Pods that lost their owner are not adopted; backoffLimitPerIndex,
@@ -13,21 +13,20 @@ from typing import Any
 
 import msgspec
 
-from zenflow.local import jobpod
-from zenflow.local.jobcensus import Census, Ended, Outcome, end_of
-from zenflow.local.jobplan import Plan, plan
-from zenflow.local.mirror import Mirror
-from zenflow.local.recorder import NoEvents, Recorder, reference
-from zenflow.local.wire import patch_of
-from zenflow.local.worker import Worker
-from zenflow.local.workloads import JOBS, PODS, Job, JobStatus, Pod
+from zenflow.local.controllers import job_pod
+from zenflow.local.controllers.job_census import Census, PodEnd, PodOutcome, end_of
+from zenflow.local.controllers.job_plan import Plan, plan
+from zenflow.local.loop.mirror import Mirror
+from zenflow.local.loop.objects import JOBS, PODS, Job, JobStatus, Pod
+from zenflow.local.loop.outgoing import NoEvents, Recorder, patch_of, reference
+from zenflow.local.loop.worker import Worker
 from zenflow.runtime.cache import Key
 from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import NotFound
 from zenflow.runtime.informer import Informer
 
-# How long what is no end of a Pod and no change of a spec waits for company, in seconds.
+# Seconds to collect minor changes before looking at the Job: all but the end of a Pod and a new spec.
 BATCH = 1.0
 
 
@@ -56,7 +55,7 @@ class JobController:
         self._pods: Informer[Pod] = Informer(
             PODS, msgspec.json.Decoder(Pod).decode, indexers={"owner": lambda pod: (pod.metadata.controller_uid,)}
         )
-        self._ended: dict[str, dict[str, Ended]] = {}  # Job uid -> Pod uid -> how it ended
+        self._ended: dict[str, dict[str, PodEnd]] = {}  # Job uid -> Pod uid -> how it ended
         self._jobs.add_handler(self._on_job)
         self._pods.add_handler(self._on_pod)
         # Jobs first: a Pod's end is only kept for a Job that is known.
@@ -123,7 +122,7 @@ class JobController:
     def _delete(self, job: Job, pod: Pod, *, counted: bool) -> None:
         if not counted:
             # Before the request: a Pod that is gone must not look like a failure.
-            end = Ended(Outcome.REMOVED, self._clock.now())
+            end = PodEnd(PodOutcome.REMOVED, self._clock.now())
             self._ended.setdefault(job.metadata.uid, {}).setdefault(pod.metadata.uid, end)
         try:
             self._client.delete(PODS, pod.metadata.name, pod.metadata.namespace, uid=pod.metadata.uid)
@@ -132,7 +131,7 @@ class JobController:
         self._record(job, "SuccessfulDelete", f"Deleted pod: {pod.metadata.name}")
 
     def _create(self, job: Job, index: int | None) -> None:
-        manifest = jobpod.build(job, index, self._random)
+        manifest = job_pod.build(job, index, self._random)
         self._client.create(PODS, msgspec.json.encode(manifest), job.metadata.namespace)
         self._record(job, "SuccessfulCreate", f"Created pod: {manifest['metadata']['name']}")
 

@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from zenflow.local.registry import Registry, ResourceType
+from zenflow.local.apiserver.registry import Registry, ResourceType
+from zenflow.local.version import KUBERNETES, MAJOR, MINOR
 
 VERSION = {
-    "major": "1",
-    "minor": "37",
-    "gitVersion": "v1.37.2+zenflow",
+    "major": str(MAJOR),
+    "minor": str(MINOR),
+    "gitVersion": f"{KUBERNETES}+zenflow",
     "gitCommit": "",
     "gitTreeState": "clean",
     "buildDate": "1970-01-01T00:00:00Z",
@@ -21,7 +22,7 @@ VERSION = {
     "compiler": "",
     "platform": "",
 }
-"""The Kubernetes whose behaviour is imitated. Clients warn when it is far from their own."""
+"""Clients warn when it is far from their own version."""
 
 _SUBRESOURCE_VERBS = {"log": ("get",), "binding": ("create",), "eviction": ("create",), "finalize": ("update",)}
 _STATUS_VERBS = ("get", "patch", "update")

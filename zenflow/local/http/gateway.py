@@ -10,11 +10,14 @@ from typing import Any
 
 import msgspec
 
-from zenflow.local import discovery, protobuf, refusals, routes, tables
-from zenflow.local.accept import Form, form_of
-from zenflow.local.apiserver import ApiServer, refused
-from zenflow.local.openapi import EMPTY_V2, PATH_V2, OpenApi
-from zenflow.local.registry import ResourceType
+from zenflow.local.apiserver.errors import refusals
+from zenflow.local.apiserver.registry import ResourceType
+from zenflow.local.apiserver.requests import routes
+from zenflow.local.apiserver.server import ApiServer, refused
+from zenflow.local.http import discovery, protobuf
+from zenflow.local.http.accept import Form, form_of
+from zenflow.local.http.openapi import EMPTY_V2, PATH_V2, OpenApi
+from zenflow.local.http.printing import tables
 from zenflow.local.streams import LocalStream
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import ApiError
@@ -28,7 +31,7 @@ _OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 Shape = Callable[[bytes], bytes]
 
 
-class Frontend:
+class Gateway:
     """One API server as its HTTP clients see it. Safe for threads."""
 
     def __init__(self, api: ApiServer, clock: Clock) -> None:

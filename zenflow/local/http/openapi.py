@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from zenflow.local import builtin_schema
-from zenflow.local.registry import Registry, ResourceType
+from zenflow.local.apiserver.registry import Registry, ResourceType
+from zenflow.local.apiserver.schemas import builtin
+from zenflow.local.version import KUBERNETES
 from zenflow.runtime.transport import APPLY_PATCH, JSON, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH
 
 Schema = dict[str, Any]
@@ -94,7 +95,7 @@ def document(types: Iterable[ResourceType]) -> dict[str, Any]:
     _complete(schemas)
     return {
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": "v1.37.2"},
+        "info": {"title": "Kubernetes", "version": KUBERNETES},
         "paths": paths,
         "components": {"schemas": schemas},
     }
@@ -104,7 +105,7 @@ def definition_name(type_: ResourceType) -> str:
     """The name of a kind's schema; that of a custom resource is its group turned round: com.example.v1.Widget."""
     if type_.custom:
         return ".".join([*reversed(type_.group.split(".")), type_.version, type_.kind])
-    return builtin_schema.definition_name(type_.group, type_.version, type_.kind)
+    return builtin.definition_name(type_.group, type_.version, type_.kind)
 
 
 def _groups(registry: Registry) -> Iterable[tuple[ResourceType, list[ResourceType]]]:
@@ -124,7 +125,7 @@ def _path_of(type_: ResourceType) -> str:
 
 def _object_schema(type_: ResourceType) -> Schema:
     if not type_.custom:
-        return _linked(builtin_schema.definitions()[definition_name(type_)])
+        return _linked(builtin.definitions()[definition_name(type_)])
     given = dict(type_.schema or {"type": "object", "x-kubernetes-preserve-unknown-fields": True})
     said = [{"group": type_.group, "version": type_.version, "kind": type_.kind}]
     properties = {**(given.get("properties") or {}), **_TYPE_META}
@@ -151,7 +152,7 @@ def _complete(schemas: dict[str, Schema]) -> None:
     while wanted:
         name = wanted.pop()
         if name not in schemas:
-            schemas[name] = _linked(builtin_schema.definitions()[name])
+            schemas[name] = _linked(builtin.definitions()[name])
             wanted.extend(_references(schemas[name]))
 
 

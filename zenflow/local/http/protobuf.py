@@ -45,7 +45,7 @@ def to_json(body: bytes) -> bytes | None:
 
 @cache
 def _messages() -> Mapping[str, Fields]:
-    content = files("zenflow.local").joinpath("protobuf_fields.json").read_bytes()
+    content = files(__package__).joinpath("protobuf_fields.json").read_bytes()
     return msgspec.json.decode(content, type=dict[str, dict[str, tuple[str, str]]])
 
 

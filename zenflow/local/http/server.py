@@ -1,6 +1,6 @@
 """The embedded API server on a socket, for kubectl and every other client: loopback only, TLS, one bearer token.
 
-Bytes, connections and threads are here; what is answered is decided in `frontend`.
+Bytes, connections and threads are here; what is answered is decided in `gateway`.
 Each connection has a thread, which a watch keeps for as long as it lasts: a handful of clients, not a fleet.
 """
 
@@ -20,9 +20,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import structlog
 
-from zenflow.local import certificate, options
-from zenflow.local.apiserver import ApiServer, refused
-from zenflow.local.frontend import HEALTH, Frontend
+from zenflow.local.apiserver.requests import options
+from zenflow.local.apiserver.server import ApiServer, refused
+from zenflow.local.http import certificate
+from zenflow.local.http.gateway import HEALTH, Gateway
 from zenflow.local.streams import LocalStream
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import ApiError, BadRequest, Forbidden, StreamEnded, Unauthorized
@@ -53,7 +54,7 @@ class HttpServer:
     ) -> None:
         self.token = token or secrets.token_urlsafe(32)
         self.certificate, context = certificate.generate(clock.now())
-        self._listener = _Listener(port, context, _Service(Frontend(api, clock), self.token, user))
+        self._listener = _Listener(port, context, _Service(Gateway(api, clock), self.token, user))
         self._thread = threading.Thread(  # noqa: TID251 - the server of local/ is a world of its own
             target=self._listener.serve_forever, args=(_STOP_AFTER,), name="apiserver-http", daemon=True
         )
@@ -81,8 +82,8 @@ class HttpServer:
 class _Service:
     """What all connections share."""
 
-    def __init__(self, frontend: Frontend, token: str, user: str) -> None:
-        self.frontend = frontend
+    def __init__(self, gateway: Gateway, token: str, user: str) -> None:
+        self.gateway = gateway
         self.user = user
         self._authorization = f"Bearer {token}".encode()
 
@@ -185,9 +186,9 @@ class _Connection(BaseHTTPRequestHandler):
             raise Unauthorized(401, "Unauthorized", "Unauthorized")
         user = self.headers.get("Impersonate-User") or self.server.service.user
         if _is_stream(request):
-            self._stream(self.server.service.frontend.stream(request, user), request)
+            self._stream(self.server.service.gateway.stream(request, user), request)
         else:
-            self._answer(self.server.service.frontend.send(request, user))
+            self._answer(self.server.service.gateway.send(request, user))
 
     def _check_host(self) -> None:
         """A page in a browser may make its name resolve to 127.0.0.1, but can't lie about the name."""

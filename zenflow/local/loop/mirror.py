@@ -1,7 +1,7 @@
 """Caches of the local controllers, read without waiting.
 
-The embedded API server's watches never block, so one `read` brings a cache up to everything that was written
-before it. That is why the local controllers need no barrier: a `read` after a write of their own sees that write.
+The embedded API server's watches never block, so one `catch_up` brings a cache up to everything that was written
+before it. That is why the local controllers need no barrier: a `catch_up` after a write of their own sees that write.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,9 +19,9 @@ log = structlog.get_logger()
 
 
 class Mirror:
-    """Keeps one Informer equal to what the API server holds, as of each `read`.
+    """Keeps one Informer equal to what the API server holds, as of each `catch_up`.
 
-    A request that is refused or not answered leaves the cache as it was, and the next `read` tries again.
+    A request that is refused or not answered leaves the cache as it was, and the next `catch_up` tries again.
     An object that cannot be decoded is left out and logged.
     """
 
@@ -33,14 +33,14 @@ class Mirror:
 
     @property
     def is_current(self) -> bool:
-        """Whether the last `read` was answered."""
+        """Whether the last `catch_up` was answered."""
         return self._stream is not None
 
-    def read(self) -> bool:
+    def catch_up(self) -> bool:
         """Take over what was written since the last call, and say whether anything was."""
         before = self._informer.resource_version
         try:
-            self._read()
+            self._take_over()
         except Expired:
             self._must_list = True
             self.close()
@@ -49,12 +49,12 @@ class Mirror:
         return self._informer.resource_version != before
 
     def close(self) -> None:
-        """Stop watching; a later `read` goes on where this one stopped."""
+        """Stop watching; a later `catch_up` goes on where this one stopped."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
 
-    def _read(self) -> None:
+    def _take_over(self) -> None:
         if self._must_list:
             self._list()
         if self._stream is None:

@@ -124,7 +124,7 @@ class Container(Wire, frozen=True, kw_only=True):
 
 
 class PodSpec(Wire, frozen=True, kw_only=True):
-    """What to run. `volumes` stay as plain dicts: see `local.volumes`."""
+    """What to run. `volumes` stay as plain dicts: see `local.containers.volumes`."""
 
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()

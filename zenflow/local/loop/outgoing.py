@@ -1,7 +1,10 @@
-"""How the local controllers tell what they did: the runtime's EventRecorder, or silence."""
+"""What the local controllers write besides objects of their own: Events, and patches."""
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
 
 from zenflow.runtime.cache import ObjectMeta
 from zenflow.runtime.client import Resource
@@ -34,3 +37,23 @@ def reference(resource: Resource, meta: ObjectMeta) -> dict[str, str]:
         "uid": meta.uid,
         "resourceVersion": meta.resource_version,
     }
+
+
+def patch_of(value: Any) -> bytes:
+    """A merge patch as JSON. None removes a field, times are cut to whole seconds (Kubernetes has no others), structs
+    become objects.
+    """
+    return msgspec.json.encode(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.replace(microsecond=0)
+    if isinstance(value, msgspec.Struct):
+        fields = msgspec.to_builtins(value, builtin_types=(datetime,))
+        return {name: _plain(item) for name, item in fields.items() if item not in (None, "")}
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

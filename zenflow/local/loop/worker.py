@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from zenflow.local.mirror import Mirror
+from zenflow.local.loop.mirror import Mirror
 from zenflow.runtime.cache import Key
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import Conflict, RuntimeFault
@@ -36,7 +36,7 @@ class Worker:
 
     def step(self) -> bool:
         """Read the mirrors, then sync at most one key. False means that there was nothing to do."""
-        changed = [mirror.read() for mirror in self._mirrors]
+        changed = [mirror.catch_up() for mirror in self._mirrors]
         key = self.queue.try_get()
         if key is None:
             return any(changed)

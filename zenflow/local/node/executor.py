@@ -1,7 +1,8 @@
 """The seam between the kubelet and what really runs containers, as CRI is on a node.
 
-`local.kubelet` holds the rules (order, restarts, phases, conditions). An Executor only makes ready, starts, stops and
-tells of ends: `local.processes` as processes or by a container engine, `local.script` from a list of outcomes.
+`kubelet` holds the rules (order, restarts, phases, conditions). An Executor only makes ready, starts, stops and tells
+of ends: `local.containers.host` as processes or by a container engine, `local.containers.script` from a list of
+outcomes.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from zenflow.local.loop.objects import Container, Pod
 from zenflow.local.streams import LogSource
-from zenflow.local.workloads import Container, Pod
 
 
 class NotReady(Exception):

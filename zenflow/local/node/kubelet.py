@@ -1,7 +1,7 @@
 """The kubelet of the local cluster: Pods become runs of an Executor, their ends become Pod statuses.
 
 There is one node, this machine. A Pod is taken on when fewer than `slots` run; until then it is Pending.
-The rules for one Pod are in `local.podworker`; here are the watch, the slots and the writing.
+The rules for one Pod are in `pod_worker`; here are the watch, the slots and the writing.
 Probes, lifecycle hooks, resources and security contexts are not known: a running container counts as ready.
 """
 
@@ -10,19 +10,19 @@ from functools import partial
 
 import msgspec
 
-from zenflow.local.executor import Executor, Exit
-from zenflow.local.mirror import Mirror
-from zenflow.local.podworker import PodWorker
-from zenflow.local.recorder import NoEvents, Recorder, reference
-from zenflow.local.scheduling import NODE_NAME
-from zenflow.local.wire import patch_of
-from zenflow.local.worker import Worker
-from zenflow.local.workloads import PODS, Pod
+from zenflow.local.loop.mirror import Mirror
+from zenflow.local.loop.objects import PODS, Pod
+from zenflow.local.loop.outgoing import NoEvents, Recorder, patch_of, reference
+from zenflow.local.loop.worker import Worker
+from zenflow.local.node.executor import Executor, Exit
+from zenflow.local.node.pod_worker import PodWorker
 from zenflow.runtime.cache import Key
 from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import NotFound
 from zenflow.runtime.informer import Informer
+
+NODE_NAME = "local"
 
 
 class Kubelet:

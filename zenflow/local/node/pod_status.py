@@ -1,6 +1,6 @@
 """What the kubelet writes about a Pod, computed from the state of its containers. Pure.
 
-Phases, conditions, states and reasons are those of the kubelet (Kubernetes 1.37): whoever reads Pods cannot tell the
+Phases, conditions, states and reasons are those of the kubelet: whoever reads Pods cannot tell the
 difference.
 """
 
@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from zenflow.local.workloads import Container
+from zenflow.local.loop.objects import Container
 
 LOCAL_ADDRESS = "127.0.0.1"
 
@@ -41,7 +41,7 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ContainerEnd:
     """Not running any more."""
 
     exit_code: int
@@ -51,7 +51,7 @@ class Ended:
     finished_at: datetime
 
 
-State = Waiting | Running | Ended
+State = Waiting | Running | ContainerEnd
 
 
 @dataclass(slots=True)
@@ -61,14 +61,14 @@ class Record:
     spec: Container
     role: Role
     state: State
-    last: Ended | None = None
+    last: ContainerEnd | None = None
     restarts: int = 0
     attempts: int = 0
 
     @property
-    def ended(self) -> Ended | None:
+    def ended(self) -> ContainerEnd | None:
         """The end of its latest run, if it does not run now."""
-        if isinstance(self.state, Ended):
+        if isinstance(self.state, ContainerEnd):
             return self.state
         return self.last if isinstance(self.state, Waiting) else None
 
@@ -94,7 +94,7 @@ class PodView:
         return [record for record in self.records if record.role in roles]
 
 
-def restarts(view: PodView, record: Record) -> bool:
+def will_restart(view: PodView, record: Record) -> bool:
     """Whether the policy has this ended container started again."""
     ended = record.ended
     if ended is None or view.stopping:
@@ -139,12 +139,12 @@ def build(view: PodView, now: datetime) -> dict[str, Any]:
 
 def is_over(view: PodView, record: Record) -> bool:
     """Whether this container has ended for good."""
-    return record.ended is not None and not record.is_running and not restarts(view, record)
+    return record.ended is not None and not record.is_running and not will_restart(view, record)
 
 
 def succeeded(record: Record) -> bool:
     """Whether its latest run ended well."""
-    return isinstance(record.state, Ended) and record.state.exit_code == 0
+    return isinstance(record.state, ContainerEnd) and record.state.exit_code == 0
 
 
 def _conditions(view: PodView, current: str, now: datetime) -> list[dict[str, Any]]:
@@ -210,6 +210,6 @@ def _state(state: State) -> dict[str, Any]:
             return {"waiting": {"reason": reason} | ({"message": message} if message else {})}
         case Running(started_at):
             return {"running": {"startedAt": started_at}}
-        case Ended(code, reason, message, started_at, finished_at):
+        case ContainerEnd(code, reason, message, started_at, finished_at):
             terminated = {"exitCode": code, "reason": reason, "startedAt": started_at, "finishedAt": finished_at}
             return {"terminated": terminated | ({"message": message} if message else {})}

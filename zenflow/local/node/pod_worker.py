@@ -8,11 +8,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from zenflow.local import podstatus
-from zenflow.local.executor import Executor, Exit, NotReady, Rejected, RunId, StartError
-from zenflow.local.podstatus import Ended, PodView, Record, Role, Running, Waiting
-from zenflow.local.recorder import EventType
-from zenflow.local.workloads import Container, Pod
+from zenflow.local.loop.objects import Container, Pod
+from zenflow.local.loop.outgoing import EventType
+from zenflow.local.node import pod_status
+from zenflow.local.node.executor import Executor, Exit, NotReady, Rejected, RunId, StartError
+from zenflow.local.node.pod_status import ContainerEnd, PodView, Record, Role, Running, Waiting
 
 # The kubelet restarts a container at once after its first failure, then 10 s after each, doubled up to 5 min.
 FIRST_BACKOFF = timedelta(seconds=10)
@@ -54,11 +54,11 @@ class PodWorker:
     @property
     def is_done(self) -> bool:
         """Whether nothing of it runs or will run."""
-        return not self._any_running() and podstatus.phase(self._view()) in ("Succeeded", "Failed")
+        return not self._any_running() and pod_status.phase(self._view()) in ("Succeeded", "Failed")
 
     def status(self, now: datetime) -> dict[str, Any]:
         """The status to publish; condition times are kept from the last call where nothing changed."""
-        status = podstatus.build(self._view(), now)
+        status = pod_status.build(self._view(), now)
         self._conditions = {condition["type"]: condition for condition in status["conditions"]}
         return status
 
@@ -67,7 +67,7 @@ class PodWorker:
         record = next(r for r in self.records if r.spec.name == ended.run.container)
         started_at = record.state.started_at if isinstance(record.state, Running) else ended.at
         reason = ended.reason or ("Completed" if ended.code == 0 else "Error")
-        record.state = Ended(ended.code, reason, ended.message, started_at, ended.at)
+        record.state = ContainerEnd(ended.code, reason, ended.message, started_at, ended.at)
 
     def stop(self, now: datetime, grace: float, *, reason: str = "", message: str = "") -> None:
         """Tell all containers to end, and after `grace` seconds make them. The first call counts."""
@@ -134,15 +134,15 @@ class PodWorker:
         view = self._view()
         for record in view.of(Role.INIT, Role.SIDECAR):
             self._ensure(record, now)
-            if record.role is Role.INIT and not podstatus.succeeded(record):
-                if podstatus.is_over(view, record):
+            if record.role is Role.INIT and not pod_status.succeeded(record):
+                if pod_status.is_over(view, record):
                     self._stop_sidecars(now)
                 return
             if not record.attempts:
                 return
         for record in view.of(Role.MAIN):
             self._ensure(record, now)
-        if all(podstatus.is_over(view, r) for r in view.of(Role.MAIN)):
+        if all(pod_status.is_over(view, r) for r in view.of(Role.MAIN)):
             self._stop_sidecars(now)
 
     def _stop_sidecars(self, now: datetime) -> None:
@@ -156,10 +156,10 @@ class PodWorker:
             return
         if record.ended is None:
             self._start(record, now)
-        elif podstatus.restarts(self._view(), record):
+        elif pod_status.will_restart(self._view(), record):
             self._restart(record, record.ended, now)
 
-    def _restart(self, record: Record, ended: Ended, now: datetime) -> None:
+    def _restart(self, record: Record, ended: ContainerEnd, now: datetime) -> None:
         name = record.spec.name
         if ended.finished_at - ended.started_at >= HEALTHY_AFTER:
             self._backoff.pop(name, None)
@@ -174,7 +174,7 @@ class PodWorker:
         if not isinstance(record.state, Waiting):
             self._backoff[name] = min(delay * 2, MAX_BACKOFF) if delay else FIRST_BACKOFF
 
-    def _wait_in_backoff(self, record: Record, ended: Ended, delay: timedelta) -> None:
+    def _wait_in_backoff(self, record: Record, ended: ContainerEnd, delay: timedelta) -> None:
         meta = self.pod.metadata
         container, pod = record.spec.name, f"{meta.name}_{meta.namespace}({meta.uid})"
         seconds = int(delay.total_seconds())
@@ -197,7 +197,7 @@ class PodWorker:
         except StartError as problem:
             self._tell("Warning", "Failed", f"Error: {problem}")
             self._count_start(record)
-            record.state = Ended(START_ERROR_CODE, "StartError", str(problem), now, now)
+            record.state = ContainerEnd(START_ERROR_CODE, "StartError", str(problem), now, now)
             # The policy decides about a restart at once, as after any other end.
             self._wake(now)
             return

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.embedded import CONFIG_MAPS, Embedded, config_map
-from zenflow.local.admission import Admission, AdmissionRequest, AdmissionResponse, Operation, Phase
+from zenflow.local.apiserver.admission import Admission, AdmissionRequest, AdmissionResponse, Operation, Phase
 from zenflow.runtime.errors import Cause
 from zenflow.runtime.transport import Request
 

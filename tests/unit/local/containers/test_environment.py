@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from tests.support.workloads import pod
-from zenflow.local.environment import CONFIG_MAPS, SECRETS, expand, field_of, resolve
-from zenflow.local.executor import NotReady
-from zenflow.local.workloads import Container
+from zenflow.local.containers.environment import CONFIG_MAPS, SECRETS, expand, field_of, resolve
+from zenflow.local.loop.objects import Container
+from zenflow.local.node.executor import NotReady
 from zenflow.runtime.client import Resource
 
 

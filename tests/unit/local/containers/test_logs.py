@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.clock import EPOCH, VirtualClock
 from tests.support.workloads import pod
-from zenflow.local.executor import RunId
-from zenflow.local.podlogs import ContainerLog, PodLogs
+from zenflow.local.containers.logs import ContainerLog, PodLogs
+from zenflow.local.node.executor import RunId
 from zenflow.local.streams import LocalStream, LogOptions
 from zenflow.runtime.errors import BadRequest, StreamEnded
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zenflow.local.paths import Rewriter
+from zenflow.local.containers.paths import Rewriter
 
 PLACES = {"/data": "/real/d", "/data/in": "/real/i", "/dev/termination-log": "/real/t", "/slash/": "/real/s"}
 

@@ -4,8 +4,8 @@ import pytest
 
 from tests.support.clock import VirtualClock
 from tests.support.workloads import pod
-from zenflow.local.executor import RunId, StartError
-from zenflow.local.script import Outcome, Rule, ScriptExecutor, by_rules
+from zenflow.local.containers.script import Outcome, Rule, ScriptExecutor, by_rules
+from zenflow.local.node.executor import RunId, StartError
 
 RUN = RunId("p", "main", 0)
 

@@ -1,4 +1,4 @@
-"""Volumes as directories: what is written where, what is missing, what cannot be had."""
+"""PodVolumes as directories: what is written where, what is missing, what cannot be had."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,18 +8,18 @@ import pytest
 
 from tests.support.scripted_cluster import ScriptedCluster
 from tests.support.workloads import pod
-from zenflow.local.environment import CONFIG_MAPS, SECRETS, ApiConfiguration
-from zenflow.local.executor import NotReady, Rejected
-from zenflow.local.volumes import CLAIMS, Volumes
-from zenflow.local.workloads import Pod
+from zenflow.local.containers.environment import CONFIG_MAPS, SECRETS, ApiConfiguration
+from zenflow.local.containers.volumes import CLAIMS, PodVolumes
+from zenflow.local.loop.objects import Pod
+from zenflow.local.node.executor import NotReady, Rejected
 
 
 class Disk:
-    """Volumes below a temporary directory, on an API server with a ConfigMap, a Secret and a claim."""
+    """PodVolumes below a temporary directory, on an API server with a ConfigMap, a Secret and a claim."""
 
     def __init__(self, root: Path) -> None:
         self.world = ScriptedCluster()
-        self.volumes = Volumes(root, self.world.client, ApiConfiguration(self.world.client))
+        self.volumes = PodVolumes(root, self.world.client, ApiConfiguration(self.world.client))
         self.world.create(CONFIG_MAPS, {"metadata": {"name": "settings"}, "data": {"a": "1", "b": "2"}})
         self.world.create(SECRETS, {"metadata": {"name": "login"}, "stringData": {"user": "jo"}})
         self.claim()

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.support.scripted_cluster import Object, ScriptedCluster
-from zenflow.local.environment import CONFIG_MAPS
-from zenflow.local.workloads import PODS
+from zenflow.local.containers.environment import CONFIG_MAPS
+from zenflow.local.loop.objects import PODS
 
 
 def config(world: ScriptedCluster, name: str, *owners: Object, blocking: bool = False, **metadata: Any) -> Object:

@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.clock import EPOCH
 from tests.support.workloads import job, pod
-from zenflow.local.jobcensus import Census, Ended, Outcome, end_of, format_indexes
-from zenflow.local.workloads import Pod
+from zenflow.local.controllers.job_census import Census, PodEnd, PodOutcome, end_of, format_indexes
+from zenflow.local.loop.objects import Pod
 
 NOW = EPOCH
 POLICY = {
@@ -34,15 +34,15 @@ def test_indexes_are_written_as_the_job_controller_writes_them(indexes: tuple[in
     [
         (pod(phase="Pending"), False, None),
         (pod(phase="Running"), False, None),
-        (pod(phase="Succeeded"), False, Outcome.SUCCEEDED),
-        (pod(phase="Failed"), False, Outcome.FAILED),
-        (pod(phase="Running", deleted_at=NOW), False, Outcome.FAILED),
-        (pod(phase="Succeeded", deleted_at=NOW), False, Outcome.SUCCEEDED),
-        (pod(phase="Running"), True, Outcome.FAILED),
-        (pod(phase="Succeeded"), True, Outcome.SUCCEEDED),
+        (pod(phase="Succeeded"), False, PodOutcome.SUCCEEDED),
+        (pod(phase="Failed"), False, PodOutcome.FAILED),
+        (pod(phase="Running", deleted_at=NOW), False, PodOutcome.FAILED),
+        (pod(phase="Succeeded", deleted_at=NOW), False, PodOutcome.SUCCEEDED),
+        (pod(phase="Running"), True, PodOutcome.FAILED),
+        (pod(phase="Succeeded"), True, PodOutcome.SUCCEEDED),
     ],
 )
-def test_a_pod_counts_by_its_phase_and_by_its_deletion(seen: Pod, gone: bool, outcome: Outcome | None) -> None:
+def test_a_pod_counts_by_its_phase_and_by_its_deletion(seen: Pod, gone: bool, outcome: PodOutcome | None) -> None:
     """Being deleted counts as failed unless the Pod has succeeded."""
     ended = end_of(job(), seen, NOW, gone=gone)
     assert (ended.outcome if ended else None) is outcome
@@ -58,31 +58,31 @@ def test_a_terminating_pod_may_still_succeed_where_only_failed_pods_are_replaced
     [
         (
             {"exit_code": 42},
-            Outcome.FAILED,
+            PodOutcome.FAILED,
             "Container main for pod default/pod failed with exit code 42 matching FailJob rule at index 0",
         ),
-        ({"exit_code": 3}, Outcome.FAILED, ""),
-        ({"exit_code": 7}, Outcome.FAILED, ""),
+        ({"exit_code": 3}, PodOutcome.FAILED, ""),
+        ({"exit_code": 7}, PodOutcome.FAILED, ""),
     ],
 )
-def test_a_failure_is_weighed_by_the_jobs_own_policy(failed: dict[str, Any], outcome: Outcome, message: str) -> None:
+def test_a_failure_is_weighed_by_the_jobs_own_policy(failed: dict[str, Any], outcome: PodOutcome, message: str) -> None:
     """First match wins; only FailJob carries a message, in the Job controller's words."""
     ended = end_of(job(podFailurePolicy=POLICY), pod(phase="Failed", **failed), NOW)
-    assert ended == Ended(outcome, NOW, None, message)
+    assert ended == PodEnd(outcome, NOW, None, message)
 
 
 def test_an_ignored_failure_does_not_count_but_delays_the_next_pod() -> None:
     """The limit does not see it, the backoff does."""
-    census = Census((), {"a": Ended(Outcome.IGNORED, NOW)})
+    census = Census((), {"a": PodEnd(PodOutcome.IGNORED, NOW)})
     assert (census.failed, census.failures_since_success()) == (0, (1, NOW))
 
 
 def test_a_success_ends_the_row_of_failures() -> None:
     """Only failures after the latest success delay the next Pod."""
     ended = {
-        "a": Ended(Outcome.FAILED, NOW),
-        "b": Ended(Outcome.SUCCEEDED, NOW + timedelta(seconds=1)),
-        "c": Ended(Outcome.FAILED, NOW + timedelta(seconds=2)),
+        "a": PodEnd(PodOutcome.FAILED, NOW),
+        "b": PodEnd(PodOutcome.SUCCEEDED, NOW + timedelta(seconds=1)),
+        "c": PodEnd(PodOutcome.FAILED, NOW + timedelta(seconds=2)),
     }
     assert Census((), ended).failures_since_success() == (1, NOW + timedelta(seconds=2))
 

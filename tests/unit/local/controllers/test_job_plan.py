@@ -7,19 +7,19 @@ import pytest
 
 from tests.support.clock import EPOCH
 from tests.support.workloads import job, pod
-from zenflow.local.jobcensus import Census, Ended, Outcome
-from zenflow.local.jobplan import Plan, plan
-from zenflow.local.workloads import Pod
+from zenflow.local.controllers.job_census import Census, PodEnd, PodOutcome
+from zenflow.local.controllers.job_plan import Plan, plan
+from zenflow.local.loop.objects import Pod
 
 NOW = EPOCH
 STARTED = {"startTime": "2026-01-01T00:00:00Z"}
 
 
-def ended(*outcomes: Outcome, at: float = 0.0, first_index: int | None = None) -> dict[str, Ended]:
+def ended(*outcomes: PodOutcome, at: float = 0.0, first_index: int | None = None) -> dict[str, PodEnd]:
     """Ends of Pods, one second apart, the last one at `at`."""
     count = len(outcomes)
     return {
-        f"ended-{i}": Ended(
+        f"ended-{i}": PodEnd(
             outcome,
             NOW + timedelta(seconds=at - (count - 1 - i)),
             None if first_index is None else first_index + i,
@@ -28,7 +28,7 @@ def ended(*outcomes: Outcome, at: float = 0.0, first_index: int | None = None) -
     }
 
 
-def census(*pods: Pod, done: dict[str, Ended] | None = None) -> Census:
+def census(*pods: Pod, done: dict[str, PodEnd] | None = None) -> Census:
     return Census(pods, done or {})
 
 
@@ -37,7 +37,7 @@ def conditions(planned: Plan) -> list[tuple[str, str, str]]:
     return [(c.type, c.status, c.reason) for c in planned.status.conditions]
 
 
-FAILED, SUCCEEDED = Outcome.FAILED, Outcome.SUCCEEDED
+FAILED, SUCCEEDED = PodOutcome.FAILED, PodOutcome.SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ FAILED, SUCCEEDED = Outcome.FAILED, Outcome.SUCCEEDED
     ],
 )
 def test_as_many_pods_run_as_parallelism_and_completions_allow(
-    spec: dict[str, Any], active: int, done: tuple[Outcome, ...], created: int
+    spec: dict[str, Any], active: int, done: tuple[PodOutcome, ...], created: int
 ) -> None:
     """Never more than completions are missing; without completions none is added after a first success."""
     pods = [pod(f"p{i}") for i in range(active)]
@@ -192,7 +192,7 @@ def test_a_resumed_job_starts_its_clock_anew() -> None:
 
 def test_a_failjob_rule_ends_the_job_whatever_its_limit() -> None:
     """The message says which Pod, container and rule."""
-    done = {"a": Ended(FAILED, NOW, None, "Container main … rule at index 0")}
+    done = {"a": PodEnd(FAILED, NOW, None, "Container main … rule at index 0")}
     planned = plan(job(), census(done=done), NOW)
     assert conditions(planned)[-1] == ("Failed", "True", "PodFailurePolicy")
     assert planned.status.conditions[-1].message == "Container main … rule at index 0"

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from tests.support.workloads import job
-from zenflow.local import jobpod
-from zenflow.local.workloads import COMPLETION_INDEX
+from zenflow.local.controllers import job_pod
+from zenflow.local.loop.objects import COMPLETION_INDEX
 
 
 def build(index: int | None = None, **spec: Any) -> dict[str, Any]:
     numbers = cycle((0.0, 0.5, 0.999))
-    return jobpod.build(job(**spec), index, lambda: next(numbers))
+    return job_pod.build(job(**spec), index, lambda: next(numbers))
 
 
 def test_the_name_is_the_jobs_and_five_characters() -> None:
@@ -58,11 +58,11 @@ def test_the_template_is_not_changed(index: int | None) -> None:
     """The Job is shared by all who read the cache."""
     source = job()
     before = repr(source.spec.template)
-    jobpod.build(source, index, lambda: 0.0)
+    job_pod.build(source, index, lambda: 0.0)
     assert repr(source.spec.template) == before
 
 
 def test_a_long_name_leaves_room_for_its_suffix() -> None:
     """63 characters is what a name as hostname may have."""
-    made = jobpod.build(job("j" * 63), None, lambda: 0.0)
+    made = job_pod.build(job("j" * 63), None, lambda: 0.0)
     assert len(made["metadata"]["name"]) == 63

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.support.scripted_cluster import ScriptedCluster, conditions_of
-from zenflow.local.script import Outcome, Rule, by_rules
-from zenflow.local.workloads import COMPLETION_INDEX, JOBS, PODS
+from zenflow.local.containers.script import Outcome, Rule, by_rules
+from zenflow.local.loop.objects import COMPLETION_INDEX, JOBS, PODS
 
 
 def always(**outcome: Any) -> ScriptedCluster:

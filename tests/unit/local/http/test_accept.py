@@ -2,7 +2,7 @@
 
 import pytest
 
-from zenflow.local.accept import Form, form_of
+from zenflow.local.http.accept import Form, form_of
 
 DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"

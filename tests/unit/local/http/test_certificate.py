@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
-from zenflow.local import certificate
+from zenflow.local.http import certificate
 from zenflow.runtime.clock import SystemClock
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from zenflow.local import builtins, discovery
-from zenflow.local.registry import Registry, ResourceType
+from zenflow.local.apiserver.kinds import catalog
+from zenflow.local.apiserver.registry import Registry, ResourceType
+from zenflow.local.http import discovery
 
 WIDGETS = ResourceType(
     "example.com", "v1", "widgets", "Widget", "widget",
@@ -17,7 +18,7 @@ CLUSTER_WIDE = ResourceType("example.com", "v1beta1", "shops", "Shop", namespace
 @pytest.fixture
 def registry() -> Registry:
     registry = Registry()
-    registry.add([builtins.PODS, builtins.ACCESS_REVIEWS, CLUSTER_WIDE, WIDGETS])
+    registry.add([catalog.PODS, catalog.ACCESS_REVIEWS, CLUSTER_WIDE, WIDGETS])
     return registry
 
 

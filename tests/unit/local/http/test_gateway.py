@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.embedded import CONFIG_MAPS
 from tests.support.http_api import HttpApi, decoded
+from zenflow.local.version import KUBERNETES
 from zenflow.runtime.errors import ApiError
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -89,7 +90,7 @@ def test_health_is_a_word(api: HttpApi, path: str) -> None:
 
 def test_the_version_is_that_of_the_imitated_kubernetes(api: HttpApi) -> None:
     """With a mark that it is not the real one."""
-    assert decoded(api.get("/version"))["gitVersion"] == "v1.37.2+zenflow"
+    assert decoded(api.get("/version"))["gitVersion"] == f"{KUBERNETES}+zenflow"
 
 
 def test_openapi_version_2_is_an_empty_document(api: HttpApi) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from zenflow.local import kubeconfig
+from zenflow.local.http import kubeconfig
 
 CONFIG = kubeconfig.build("https://127.0.0.1:6443", "-----BEGIN CERTIFICATE-----", "secret")
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from zenflow.local import builtins, openapi
-from zenflow.local.openapi import OpenApi
-from zenflow.local.registry import Registry, ResourceType
+from zenflow.local.apiserver.kinds import catalog
+from zenflow.local.apiserver.registry import Registry, ResourceType
+from zenflow.local.http import openapi
+from zenflow.local.http.openapi import OpenApi
 
 SCHEMA = {
     "type": "object",
@@ -45,7 +46,7 @@ def test_a_schema_of_its_own_is_not_changed() -> None:
     assert set(SCHEMA["properties"]) == {"spec"}
 
 
-@pytest.mark.parametrize("type_", [WIDGETS, *builtins.STRATEGIES])
+@pytest.mark.parametrize("type_", [WIDGETS, *catalog.STRATEGIES])
 def test_every_reference_of_a_document_stands_in_it(type_: ResourceType) -> None:
     """A document is complete by itself."""
     document = openapi.document([type_])
@@ -53,7 +54,7 @@ def test_every_reference_of_a_document_stands_in_it(type_: ResourceType) -> None
     assert set(references(document)) <= known
 
 
-@pytest.mark.parametrize("type_", [t for t in (WIDGETS, *builtins.STRATEGIES) if "patch" in t.verbs])
+@pytest.mark.parametrize("type_", [t for t in (WIDGETS, *catalog.STRATEGIES) if "patch" in t.verbs])
 def test_kubectl_finds_that_unknown_fields_can_be_refused_here(type_: ResourceType) -> None:
     """It looks for a PATCH of the kind that has `fieldValidation`, and else validates by itself."""
     kind = {"group": type_.group, "version": type_.version, "kind": type_.kind}
@@ -66,7 +67,7 @@ def test_kubectl_finds_that_unknown_fields_can_be_refused_here(type_: ResourceTy
     assert "fieldValidation" in names
 
 
-@pytest.mark.parametrize(("type_", "offered"), [(WIDGETS, False), (builtins.JOBS, True)])
+@pytest.mark.parametrize(("type_", "offered"), [(WIDGETS, False), (catalog.JOBS, True)])
 def test_strategic_merge_patch_is_offered_for_built_in_resources_only(type_: ResourceType, offered: bool) -> None:
     """kubectl takes the offer at its word."""
     patches = [path["patch"] for path in openapi.document([type_])["paths"].values() if "patch" in path]
@@ -87,14 +88,14 @@ def test_paths_follow_scope_and_subresources() -> None:
 
 def test_what_can_only_be_created_has_no_path_for_one_object() -> None:
     """A review is asked, not kept."""
-    paths = openapi.document([builtins.ACCESS_REVIEWS])["paths"]
+    paths = openapi.document([catalog.ACCESS_REVIEWS])["paths"]
     assert [list(path) for path in paths.values()] == [["parameters", "post"]]
 
 
 def test_the_index_names_each_document_by_what_it_says() -> None:
     """Two documents under one URL never differ, so kubectl may keep them; a changed one has another URL."""
     registry = Registry()
-    registry.add([WIDGETS, builtins.PODS])
+    registry.add([WIDGETS, catalog.PODS])
     documents = OpenApi(registry)
     before = json.loads(documents.answer("/openapi/v3") or b"")["paths"]
     registry.add([replace(WIDGETS, schema={"type": "object"})])

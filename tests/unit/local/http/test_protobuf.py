@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.embedded import CONFIG_MAPS
 from tests.support.http_api import HttpApi, decoded
-from zenflow.local.protobuf import MEDIA_TYPE, Malformed, to_json
+from zenflow.local.http.protobuf import MEDIA_TYPE, Malformed, to_json
 from zenflow.runtime.transport import Request
 
 Field = tuple[int, "int | str | bytes | list[Field]"]
@@ -149,14 +149,14 @@ def test_what_is_no_protobuf_is_malformed(malformed: bytes) -> None:
 
 
 def test_the_api_server_stores_what_protobuf_said() -> None:
-    """Through the frontend, where requests come in."""
+    """Through the gateway, where requests come in."""
     api = HttpApi()
     request = Request("POST", CONFIG_MAPS, (), body("v1", "ConfigMap", (METADATA, [(NAME, "b")])), MEDIA_TYPE)
-    assert api.frontend.send(request, "admin").status == 201
+    assert api.gateway.send(request, "admin").status == 201
     assert decoded(api.get(f"{CONFIG_MAPS}/b"))["metadata"]["name"] == "b"
 
 
 @pytest.mark.parametrize(("content", "status"), [(b"nonsense", 400), (body("v1", "Widget"), 415)])
 def test_a_body_that_cannot_be_read_is_refused(content: bytes, status: int) -> None:
     """400 for what is no protobuf, 415 for a kind that is read in JSON only."""
-    assert HttpApi().frontend.send(Request("POST", CONFIG_MAPS, (), content, MEDIA_TYPE), "admin").status == status
+    assert HttpApi().gateway.send(Request("POST", CONFIG_MAPS, (), content, MEDIA_TYPE), "admin").status == status

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from tests.support.clock import VirtualClock
-from zenflow.local.apiserver import ApiServer
-from zenflow.local.environment import CONFIG_MAPS
-from zenflow.local.mirror import Mirror
+from zenflow.local.apiserver.server import ApiServer
+from zenflow.local.containers.environment import CONFIG_MAPS
+from zenflow.local.loop.mirror import Mirror
 from zenflow.runtime.cache import ObjectMeta
 from zenflow.runtime.client import Client
 from zenflow.runtime.errors import Unreachable
@@ -55,7 +55,7 @@ class Seen:
             self.client.create(CONFIG_MAPS, msgspec.json.encode({"metadata": {"name": name}}), "default")
 
     def names(self) -> list[str]:
-        self.mirror.read()
+        self.mirror.catch_up()
         return sorted(item.metadata.name for item in self.informer.cache.values())
 
 
@@ -76,14 +76,14 @@ def test_a_read_sees_what_was_written_before_it(seen: Seen) -> None:
 def test_a_read_says_whether_anything_was_new(seen: Seen) -> None:
     """So that its owner knows whether to go on."""
     seen.create("a")
-    assert [seen.mirror.read(), seen.mirror.read()] == [True, False]
+    assert [seen.mirror.catch_up(), seen.mirror.catch_up()] == [True, False]
 
 
 def test_a_reader_that_fell_behind_lists_anew(seen: Seen) -> None:
     """More was written than the server remembers."""
     seen.names()
     seen.create("a", "b", "c", "d", "e")
-    seen.mirror.read()
+    seen.mirror.catch_up()
     assert seen.names() == ["a", "b", "c", "d", "e"]
 
 

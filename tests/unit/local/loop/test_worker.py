@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.clock import VirtualClock
-from zenflow.local.worker import Worker
+from zenflow.local.loop.worker import Worker
 from zenflow.runtime.cache import Key
 from zenflow.runtime.errors import Conflict
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.support.scripted_cluster import Object, ScriptedCluster, conditions_of
-from zenflow.local.script import Outcome, Rule, by_rules
-from zenflow.local.workloads import PODS
+from zenflow.local.containers.script import Outcome, Rule, by_rules
+from zenflow.local.loop.objects import PODS
 from zenflow.runtime.errors import NotFound
 
 MAIN = {"name": "main", "image": "busybox"}

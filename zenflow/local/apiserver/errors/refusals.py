@@ -7,7 +7,7 @@ hands that to `runtime.errors.from_status`, which makes the same error of it aga
 from collections.abc import Sequence
 from typing import Any
 
-from zenflow.local.registry import ResourceType
+from zenflow.local.apiserver.registry import ResourceType
 from zenflow.runtime import errors
 from zenflow.runtime.errors import ApiError, Cause
 

@@ -1,1 +1,1 @@
-"""What each kind of object means to the API server: defaults, what a writer may set, what is wrong with it."""
+"""One module for each kind, or group of small ones: its defaults, what a write may change, what is wrong with it."""

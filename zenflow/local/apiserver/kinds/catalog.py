@@ -1,22 +1,21 @@
 """The resources that are served without any CustomResourceDefinition, and the rules of each."""
 
-from zenflow.local.kinds.core import (
+from zenflow.local.apiserver.kinds.definitions import Definitions
+from zenflow.local.apiserver.kinds.events import Events, NewEvents
+from zenflow.local.apiserver.kinds.jobs import Jobs
+from zenflow.local.apiserver.kinds.pods import Pods
+from zenflow.local.apiserver.kinds.small import (
     Claims,
     ConfigMaps,
-    Events,
     Leases,
     Namespaces,
-    NewEvents,
     Nodes,
+    PersistentVolumes,
     Secrets,
     Services,
-    Volumes,
 )
-from zenflow.local.kinds.definitions import Definitions
-from zenflow.local.kinds.jobs import Jobs
-from zenflow.local.kinds.pods import Pods
-from zenflow.local.kinds.strategy import Strategy
-from zenflow.local.registry import ResourceType
+from zenflow.local.apiserver.kinds.strategy import Strategy
+from zenflow.local.apiserver.registry import ResourceType
 
 NAMESPACES = ResourceType(
     "", "v1", "namespaces", "Namespace", "namespace", namespaced=False, short_names=("ns",),
@@ -62,7 +61,7 @@ STRATEGIES: dict[ResourceType, Strategy] = {
     CONFIG_MAPS: ConfigMaps(),
     SECRETS: Secrets(),
     CLAIMS: Claims(),
-    VOLUMES: Volumes(),
+    VOLUMES: PersistentVolumes(),
     SERVICES: Services(),
     SERVICE_ACCOUNTS: Strategy(),
     EVENTS: Events(),

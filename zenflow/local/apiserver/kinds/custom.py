@@ -1,9 +1,9 @@
 """Custom resources: everything about them is in their schema."""
 
-from zenflow.local import pruning, schema
-from zenflow.local.kinds.strategy import Frozen, Object, Strategy, restore, text_at
-from zenflow.local.registry import ResourceType
-from zenflow.local.structural import Schema
+from zenflow.local.apiserver.kinds.strategy import Frozen, Object, Strategy, restore, text_at
+from zenflow.local.apiserver.registry import ResourceType
+from zenflow.local.apiserver.schemas import pruning, validation
+from zenflow.local.apiserver.schemas.structural import Schema
 from zenflow.runtime.errors import Cause
 
 
@@ -40,13 +40,13 @@ class Custom(Strategy):
         return any(new.get(name) != old.get(name) for name in {*new, *old} - ignored)
 
     def problems(self, new: Frozen) -> list[Cause]:
-        return schema.validate(self.schema, new)
+        return validation.validate(self.schema, new)
 
     def update_problems(self, new: Frozen, old: Frozen) -> list[Cause]:
-        return schema.validate(self.schema, new, old)
+        return validation.validate(self.schema, new, old)
 
     def status_problems(self, new: Frozen, old: Frozen) -> list[Cause]:
-        return schema.validate_status(self.schema, new, old)
+        return validation.validate_status(self.schema, new, old)
 
     def field_value(self, decoded: Frozen, path: str) -> str:
         return text_at(decoded, path)

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from zenflow.local import field_errors
-from zenflow.local.kinds.strategy import Frozen, Object, Strategy
-from zenflow.local.name_formats import dns_label, dns_subdomain
-from zenflow.local.registry import PrinterColumn, ResourceType
-from zenflow.local.structural import Schema
+from zenflow.local.apiserver.errors import field_errors
+from zenflow.local.apiserver.errors.name_formats import dns_label, dns_subdomain
+from zenflow.local.apiserver.kinds.strategy import Frozen, Object, Strategy
+from zenflow.local.apiserver.registry import PrinterColumn, ResourceType
+from zenflow.local.apiserver.schemas.structural import Schema
 from zenflow.runtime.errors import Cause
 
 _SCOPES = ("Cluster", "Namespaced")

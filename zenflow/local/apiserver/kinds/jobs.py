@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from zenflow.local import field_errors
-from zenflow.local.kinds import pod_spec
-from zenflow.local.kinds.strategy import Frozen, Object, Strategy, text_at
-from zenflow.local.metadata import label_problems
+from zenflow.local.apiserver.errors import field_errors
+from zenflow.local.apiserver.kinds import pod_spec
+from zenflow.local.apiserver.kinds.metadata import label_problems
+from zenflow.local.apiserver.kinds.strategy import Frozen, Object, Strategy, text_at
 from zenflow.runtime.errors import Cause
 
 _UID_LABEL = "batch.kubernetes.io/controller-uid"
@@ -61,7 +61,7 @@ class Jobs(Strategy):
 
 def _default_template(template: Object) -> None:
     spec = template.setdefault("spec", {})
-    # The default of a Pod (Always) is none that a Job may have: absent must be seen as absent.
+    # A Job may not have restartPolicy Always, so it is not defaulted; validation then says that it is missing.
     given = spec.get("restartPolicy")
     pod_spec.default(spec)
     if given is None:

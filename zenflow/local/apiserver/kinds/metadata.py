@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zenflow.local import field_errors
-from zenflow.local.name_formats import NameRule, label_key, label_value, without_suffix
+from zenflow.local.apiserver.errors import field_errors
+from zenflow.local.apiserver.errors.name_formats import NameRule, label_key, label_value, without_suffix
 from zenflow.runtime.errors import Cause
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"

@@ -7,8 +7,8 @@ checked here.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from zenflow.local import field_errors
-from zenflow.local.name_formats import dns_label, dns_subdomain, env_name
+from zenflow.local.apiserver.errors import field_errors
+from zenflow.local.apiserver.errors.name_formats import dns_label, dns_subdomain, env_name
 from zenflow.runtime.errors import Cause
 
 _CONTAINER_LISTS = ("containers", "initContainers")

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from zenflow.local import field_errors
-from zenflow.local.kinds import pod_spec
-from zenflow.local.kinds.strategy import Frozen, Object, Strategy, restore
+from zenflow.local.apiserver.errors import field_errors
+from zenflow.local.apiserver.kinds import pod_spec
+from zenflow.local.apiserver.kinds.strategy import Frozen, Object, Strategy, restore
 from zenflow.runtime.errors import Cause
 
 _FINISHED = ("Succeeded", "Failed")

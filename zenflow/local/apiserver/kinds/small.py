@@ -3,13 +3,12 @@
 import base64
 from typing import Any
 
-from zenflow.local import field_errors
-from zenflow.local.kinds.strategy import Frozen, Object, Strategy, restore, text_at
-from zenflow.local.name_formats import NameRule, config_key, namespace_name, path_segment
+from zenflow.local.apiserver.errors import field_errors
+from zenflow.local.apiserver.errors.name_formats import NameRule, config_key, namespace_name
+from zenflow.local.apiserver.kinds.strategy import Frozen, Object, Strategy, restore, text_at
 from zenflow.runtime.errors import Cause
 
 _MAX_CONFIG = 2**20
-_LEGACY_EVENT_TYPES = ("Normal", "Warning")
 
 
 class Namespaces(Strategy):
@@ -106,7 +105,7 @@ class Claims(Strategy):
         return found
 
 
-class Volumes(Strategy):
+class PersistentVolumes(Strategy):
     """core/v1 PersistentVolume."""
 
     def default(self, new: Object) -> None:
@@ -162,73 +161,3 @@ class Leases(Strategy):
         if spec.get("holderIdentity") == "":
             found.append(field_errors.invalid("spec.holderIdentity", "", "must not be empty"))
         return found
-
-
-class Events(Strategy):
-    """Events; stored as core/v1, whichever group they come in by."""
-
-    create_on_update = True
-    name_rule: NameRule = staticmethod(path_segment)
-    selectable = (
-        "involvedObject.kind",
-        "involvedObject.namespace",
-        "involvedObject.name",
-        "involvedObject.uid",
-        "involvedObject.apiVersion",
-        "involvedObject.resourceVersion",
-        "involvedObject.fieldPath",
-        "reason",
-        "reportingComponent",
-        "source",
-        "type",
-    )
-
-    def default(self, new: Object) -> None:
-        for name in ("firstTimestamp", "lastTimestamp", "eventTime"):
-            new.setdefault(name, None)
-        new.setdefault("source", {})
-        new.setdefault("reportingComponent", "")
-        new.setdefault("reportingInstance", "")
-
-    def prepare_for_create(self, new: Object) -> None:
-        """An Event has no status."""
-
-    def problems(self, new: Frozen) -> list[Cause]:
-        found = []
-        involved = (new.get("involvedObject") or {}).get("namespace", "")
-        if involved != new["metadata"].get("namespace") and (involved or new["metadata"].get("namespace") != "default"):
-            found.append(field_errors.invalid("involvedObject.namespace", involved, "does not match event.namespace"))
-        if new.get("eventTime") is None:
-            return found
-        if not new["reportingComponent"]:
-            found.append(field_errors.required("reportingController"))
-        if not new["reportingInstance"]:
-            found.append(field_errors.required("reportingInstance"))
-        if not new.get("action"):
-            found.append(field_errors.required("action"))
-        if not new.get("reason"):
-            found.append(field_errors.required("reason"))
-        if new.get("type") not in _LEGACY_EVENT_TYPES:
-            found.append(_bad_event_type(new))
-        return found
-
-    def field_value(self, decoded: Frozen, path: str) -> str:
-        if path == "source":
-            return text_at(decoded, "source.component") or text_at(decoded, "reportingComponent")
-        return super().field_value(decoded, path)
-
-
-class NewEvents(Events):
-    """events.k8s.io/v1, which wants to know more."""
-
-    def problems(self, new: Frozen) -> list[Cause]:
-        found = super().problems(new)
-        if new.get("eventTime") is None:
-            found.append(field_errors.required("eventTime"))
-            if new.get("type") not in _LEGACY_EVENT_TYPES:
-                found.append(_bad_event_type(new))
-        return found
-
-
-def _bad_event_type(new: Frozen) -> Cause:
-    return field_errors.invalid("type", new.get("type", ""), f"has invalid value: {new.get('type', '')}")

@@ -7,7 +7,7 @@ The order of a create: default, prepare_for_create, admission, problems. Of an u
 from collections.abc import Mapping
 from typing import Any
 
-from zenflow.local.name_formats import NameRule, dns_subdomain
+from zenflow.local.apiserver.errors.name_formats import NameRule, dns_subdomain
 from zenflow.runtime.errors import Cause
 
 Object = dict[str, Any]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from zenflow.local import refusals
+from zenflow.local.apiserver.errors import refusals
 
 
 def merge(target: Any, patch: Any) -> Any:

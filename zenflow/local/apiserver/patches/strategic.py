@@ -7,8 +7,8 @@ Directives: `$patch: delete|replace|merge`, `$deleteFromPrimitiveList/<field>`, 
 from collections.abc import Mapping
 from typing import Any
 
-from zenflow.local.builtin_schema import Node
-from zenflow.local.refusals import bad_request
+from zenflow.local.apiserver.errors.refusals import bad_request
+from zenflow.local.apiserver.schemas.builtin import FieldType
 
 _DIRECTIVE = "$patch"
 _DELETE_ITEMS = "$deleteFromPrimitiveList/"
@@ -16,11 +16,11 @@ _ORDER = "$setElementOrder/"
 _RETAIN = "$retainKeys"
 
 
-def merge(node: Node, target: Any, patch: Any) -> Any:
+def merge(type_: FieldType, target: Any, patch: Any) -> Any:
     """The target with the patch applied; the target is not changed. Raises 400 for malformed directives."""
     if not isinstance(patch, dict):
         return patch
-    if node.kind not in ("object", "map"):
+    if type_.kind not in ("object", "map"):
         return {name: value for name, value in patch.items() if value is not None}
     if patch.get(_DIRECTIVE) == "replace":
         return {name: value for name, value in patch.items() if name != _DIRECTIVE}
@@ -31,16 +31,16 @@ def merge(node: Node, target: Any, patch: Any) -> Any:
         merged = {name: value for name, value in merged.items() if name in patch[_RETAIN]}
     for name, value in patch.items():
         if not name.startswith("$"):
-            _merge_field(node, merged, name, value)
-    _apply_directives(node, merged, patch)
+            _merge_field(type_, merged, name, value)
+    _apply_directives(type_, merged, patch)
     return merged
 
 
-def _merge_field(node: Node, merged: dict[str, Any], name: str, value: Any) -> None:
+def _merge_field(type_: FieldType, merged: dict[str, Any], name: str, value: Any) -> None:
     if value is None:
         merged.pop(name, None)
         return
-    child = _child(node, name)
+    child = _child(type_, name)
     if isinstance(value, list) and child.merges:
         merged[name] = _merge_list(child, merged.get(name) or [], value)
     elif isinstance(value, dict):
@@ -49,26 +49,26 @@ def _merge_field(node: Node, merged: dict[str, Any], name: str, value: Any) -> N
         merged[name] = value
 
 
-_UNKNOWN = Node({})
+_UNKNOWN = FieldType({})
 
 
-def _child(node: Node, name: str) -> Node:
-    return node.items if node.kind == "map" else node.properties.get(name, _UNKNOWN)
+def _child(type_: FieldType, name: str) -> FieldType:
+    return type_.items if type_.kind == "map" else type_.properties.get(name, _UNKNOWN)
 
 
-def _merge_list(node: Node, target: list[Any], patch: list[Any]) -> list[Any]:
-    if not node.merge_key:
+def _merge_list(type_: FieldType, target: list[Any], patch: list[Any]) -> list[Any]:
+    if not type_.merge_key:
         return [*target, *(item for item in patch if item not in target)]
     if any(isinstance(item, dict) and item.get(_DIRECTIVE) == "replace" for item in patch):
         return [item for item in patch if _DIRECTIVE not in item]
     merged = list(target)
     for item in patch:
-        _merge_item(node, merged, item)
+        _merge_item(type_, merged, item)
     return merged
 
 
-def _merge_item(node: Node, merged: list[Any], item: Any) -> None:
-    key = node.merge_key
+def _merge_item(type_: FieldType, merged: list[Any], item: Any) -> None:
+    key = type_.merge_key
     if not isinstance(item, dict) or key not in item:
         raise bad_request(f"map: {item} does not contain declared merge key: {key}")
     at = next((index for index, known in enumerate(merged) if known.get(key) == item[key]), None)
@@ -76,19 +76,19 @@ def _merge_item(node: Node, merged: list[Any], item: Any) -> None:
         if at is not None:
             del merged[at]
     elif at is None:
-        merged.append(merge(node.items, {}, item))
+        merged.append(merge(type_.items, {}, item))
     else:
-        merged[at] = merge(node.items, merged[at], item)
+        merged[at] = merge(type_.items, merged[at], item)
 
 
-def _apply_directives(node: Node, merged: dict[str, Any], patch: Mapping[str, Any]) -> None:
+def _apply_directives(type_: FieldType, merged: dict[str, Any], patch: Mapping[str, Any]) -> None:
     for name, value in patch.items():
         if name.startswith(_DELETE_ITEMS):
             field = name.removeprefix(_DELETE_ITEMS)
             merged[field] = [item for item in merged.get(field) or [] if item not in value]
         elif name.startswith(_ORDER) and isinstance(merged.get(name.removeprefix(_ORDER)), list):
             field = name.removeprefix(_ORDER)
-            merged[field] = _ordered(merged[field], value, _child(node, field).merge_key)
+            merged[field] = _ordered(merged[field], value, _child(type_, field).merge_key)
 
 
 def _ordered(items: list[Any], order: list[Any], key: str) -> list[Any]:

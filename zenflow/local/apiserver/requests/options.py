@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from zenflow.local import field_errors, refusals
-from zenflow.local.selectors import FieldRequirement, Requirement, parse_fields, parse_labels
+from zenflow.local.apiserver.errors import field_errors, refusals
+from zenflow.local.apiserver.storage.selectors import FieldRequirement, Requirement, parse_fields, parse_labels
 from zenflow.runtime.errors import Cause
 from zenflow.runtime.transport import Request
 

@@ -1,36 +1,25 @@
-"""From the body of a request to an object: well-formed, of the right kind, every known field of the right type.
+"""From the body of a request to an object: well-formed, and of the right kind."""
 
-What Go's decoder does for the built-in types is done here by their schema: unknown fields are dropped (and
-reported, as `fieldValidation` wants), nulls mean absent, wrong types are refused. For custom resources only
-`metadata` is typed here; the rest is the schema's business.
-"""
-
-import binascii
 import json
-import re
-from base64 import b64decode
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 import yaml
 
-from zenflow.local import refusals
-from zenflow.local.builtin_schema import Node, node_of, object_meta
-from zenflow.local.json_errors import explain
-from zenflow.local.registry import ResourceType
+from zenflow.local.apiserver.errors import refusals
+from zenflow.local.apiserver.registry import ResourceType
+from zenflow.local.apiserver.requests.json_errors import explain
+from zenflow.local.apiserver.schemas.decoding import json_type
 from zenflow.runtime.errors import BadRequest, Cause
 
 BODY_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
-_QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkKMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
 _EXACT_INTEGERS = 2**53
 """Up to here a float names one integer."""
 _TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 """What Go's decoder calls the part of an object that says what it is."""
 _SHOWN = 30
 """Bytes of an unreadable body that are shown."""
-_INTEGER_LIMITS = {"int32": 2**31, "int64": 2**63}
 
 
 def media_type(content_type: str) -> str:
@@ -95,7 +84,7 @@ def parse_object(type_: ResourceType, body: bytes, content_type: str) -> dict[st
     if not isinstance(value, dict):
         raise refusals.bad_request(
             f"the object provided is unrecognized (must be of type {type_.kind}): couldn't get version/kind; "
-            f"json parse error: json: cannot unmarshal {_json_type(value)} into Go value of type {_TYPE_META} "
+            f"json parse error: json: cannot unmarshal {json_type(value)} into Go value of type {_TYPE_META} "
             f"({_beginning(body)})"
         )
     return as_kind(type_, value)
@@ -114,7 +103,7 @@ def as_kind(type_: ResourceType, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise refusals.bad_request(
             f"the object provided is unrecognized (must be of type {type_.kind}): couldn't get version/kind; "
-            f"json parse error: json: cannot unmarshal {_json_type(value)} into Go value"
+            f"json parse error: json: cannot unmarshal {json_type(value)} into Go value"
         )
     api_version, kind = value.get("apiVersion") or "", value.get("kind") or ""
     if type_.custom and not (api_version and kind):
@@ -140,175 +129,6 @@ def _wrong_kind(type_: ResourceType, kind: str, value: Mapping[str, Any]) -> Exc
         f'{kind} in version "{type_.version}" cannot be handled as a {type_.kind}: '
         f'no kind "{kind}" is registered for version "{type_.api_version}"'
     )
-
-
-class WrongType(Exception):
-    """A value is not of its field's type; the message is that of Go's decoder."""
-
-
-def typed(type_: ResourceType, value: dict[str, Any], unknown: list[str]) -> dict[str, Any]:
-    """The object with only known fields of known types; paths of unknown ones are added to `unknown`.
-
-    Raises WrongType.
-    """
-    if type_.custom:
-        metadata = _Decoder(unknown, "metadata").value(object_meta(), value.get("metadata") or {}, "")
-        return {**value, "metadata": metadata}
-    decoded: dict[str, Any] = _Decoder(unknown).value(node_of(type_.group, type_.version, type_.kind), value, "")
-    decoded.setdefault("metadata", {})
-    return decoded
-
-
-class _Decoder:
-    """One walk over a value and its type. `path` is the field's, with indexes; Go's messages have them stripped."""
-
-    def __init__(self, unknown: list[str], root: str = "") -> None:
-        self._unknown = unknown
-        self._root = root
-
-    def value(self, node: Node, value: Any, path: str, owner: Node | None = None) -> Any:
-        return _DECODERS[node.kind](self, node, value, path, owner or node)
-
-    def object(self, node: Node, value: Any, path: str, owner: Node) -> Any:
-        if not isinstance(value, dict):
-            raise self._mismatch(value, path, owner, _go_type(node))
-        decoded = {}
-        properties = node.properties
-        for name, item in value.items():
-            child = properties.get(name)
-            at = f"{path}.{name}" if path else name
-            if child is None:
-                self._unknown.append(f"{self._root}.{at}" if self._root else at)
-            elif item is not None:
-                decoded[name] = self.value(child, item, at, node)
-        return _without_empty(decoded, properties)
-
-    def map(self, node: Node, value: Any, path: str, owner: Node) -> Any:
-        if not isinstance(value, dict):
-            raise self._mismatch(value, path, owner, "map[string]string")
-        items = node.items
-        if items.kind == "string":
-            for item in value.values():
-                if type(item) is not str:
-                    raise self._mismatch(item, path, owner, "string")
-            return value
-        return {name: self.value(items, item, f"{path}[{name}]", owner) for name, item in value.items()}
-
-    def array(self, node: Node, value: Any, path: str, owner: Node) -> Any:
-        if not isinstance(value, list):
-            raise self._mismatch(value, path, owner, f"[]{_go_type(node.items)}")
-        items = node.items
-        return [self.value(items, item, f"{path}[{index}]", owner) for index, item in enumerate(value)]
-
-    def string(self, node: Node, value: Any, path: str, owner: Node) -> Any:
-        if type(value) is not str:
-            raise self._mismatch(value, path, owner, "string")
-        return value
-
-    def boolean(self, node: Node, value: Any, path: str, owner: Node) -> Any:
-        if type(value) is not bool:
-            raise self._mismatch(value, path, owner, "bool")
-        return value
-
-    def integer(self, node: Node, value: Any, path: str, owner: Node) -> Any:
-        limit = _INTEGER_LIMITS.get(node.format, 2**63)
-        if type(value) is float and value.is_integer():
-            value = int(value)
-        if type(value) is not int or not -limit <= value < limit:
-            raise self._mismatch(value, path, owner, node.format or "int64")
-        return value
-
-    def number(self, node: Node, value: Any, path: str, owner: Node) -> Any:
-        if type(value) not in (int, float):
-            raise self._mismatch(value, path, owner, "float64")
-        return value
-
-    def bytes(self, node: Node, value: Any, path: str, owner: Node) -> Any:
-        text = self.string(node, value, path, owner)
-        try:
-            b64decode(text, validate=True)
-        except binascii.Error:
-            raise WrongType("illegal base64 data at input byte 0") from None
-        return text
-
-    def time(self, node: Node, value: Any, path: str, owner: Node) -> Any:
-        text = self.string(node, value, path, owner)
-        try:
-            if text:
-                datetime.fromisoformat(text)
-        except ValueError:
-            raise WrongType(f'parsing time "{text}" as "2006-01-02T15:04:05Z07:00": cannot parse "{text}"') from None
-        return text
-
-    def quantity(self, node: Node, value: Any, path: str, owner: Node) -> Any:
-        text = str(value) if type(value) in (int, float) else value
-        if type(text) is not str or not _QUANTITY.fullmatch(text):
-            expected = "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-            raise WrongType(f"quantities must match the regular expression {expected}")
-        return text
-
-    def int_or_string(self, node: Node, value: Any, path: str, owner: Node) -> Any:
-        if type(value) not in (int, str):
-            raise self._mismatch(value, path, owner, "int32")
-        return value
-
-    def anything(self, node: Node, value: Any, path: str, owner: Node) -> Any:
-        return value
-
-    def _mismatch(self, value: Any, path: str, owner: Node, expected: str) -> WrongType:
-        found = f"number {value}" if type(value) in (int, float) and expected.startswith("int") else _json_type(value)
-        plain = re.sub(r"\[[^]]*\]", "", path)
-        return WrongType(
-            f"json: cannot unmarshal {found} into Go struct field {owner.struct}.{plain} of type {expected}"
-        )
-
-
-_DECODERS: Mapping[str, Callable[[_Decoder, Node, Any, str, Node], Any]] = {
-    "object": _Decoder.object,
-    "map": _Decoder.map,
-    "array": _Decoder.array,
-    "string": _Decoder.string,
-    "boolean": _Decoder.boolean,
-    "integer": _Decoder.integer,
-    "number": _Decoder.number,
-    "bytes": _Decoder.bytes,
-    "time": _Decoder.time,
-    "quantity": _Decoder.quantity,
-    "int-or-string": _Decoder.int_or_string,
-    "anything": _Decoder.anything,
-}
-
-
-def _go_type(node: Node) -> str:
-    """The type's name in Go, as far as messages show it."""
-    return f"v1.{node.struct}" if node.kind == "object" else node.format or node.kind
-
-
-def _without_empty(decoded: dict[str, Any], properties: Mapping[str, Node]) -> dict[str, Any]:
-    """Empty lists and maps are absent ones (`omitempty`); an empty object (`emptyDir: {}`) says something."""
-    if all(decoded.values()):
-        return decoded
-    return {
-        name: item
-        for name, item in decoded.items()
-        if item or not (isinstance(item, list) or (isinstance(item, dict) and properties[name].kind == "map"))
-    }
-
-
-def _json_type(value: Any) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "bool"
-        case str():
-            return "string"
-        case int() | float():
-            return "number"
-        case list():
-            return "array"
-        case _:
-            return "object"
 
 
 class _Fields(dict[str, Any]):

@@ -5,9 +5,9 @@ Only looks the resource up; whether the verb fits is the API server's question.
 
 from dataclasses import dataclass
 
-from zenflow.local import refusals
-from zenflow.local.registry import Registry, ResourceType
-from zenflow.local.store import object_key
+from zenflow.local.apiserver.errors import refusals
+from zenflow.local.apiserver.registry import Registry, ResourceType
+from zenflow.local.apiserver.storage.store import object_key
 from zenflow.runtime.errors import NotFound
 
 NO_PAGE = "404 page not found"

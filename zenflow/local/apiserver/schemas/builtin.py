@@ -23,7 +23,7 @@ _ANYTHING = frozenset(
 )
 
 
-class Node:
+class FieldType:
     """The type of one value. `kind` is one of
     object, map, array, string, integer, number, boolean, bytes, time, quantity, int-or-string, anything.
 
@@ -36,7 +36,7 @@ class Node:
 
     def __init__(self, schema: Mapping[str, Any], struct: str = "") -> None:
         self._schema = schema
-        self._properties: dict[str, Node] | None = None
+        self._properties: dict[str, FieldType] | None = None
         self.struct = struct
         self.format: str = schema.get("format", "")
         self.kind = _kind(schema, self.format)
@@ -46,18 +46,18 @@ class Node:
         self.list_type: str = schema.get("x-kubernetes-list-type", "")
 
     @property
-    def properties(self) -> Mapping[str, "Node"]:
+    def properties(self) -> Mapping[str, "FieldType"]:
         """The fields of an object."""
         if self._properties is None:
             given = self._schema.get("properties", {})
-            self._properties = {name: _node(schema, self.struct) for name, schema in given.items()}
+            self._properties = {name: _field_type(schema, self.struct) for name, schema in given.items()}
         return self._properties
 
     @property
-    def items(self) -> "Node":
+    def items(self) -> "FieldType":
         """The type of the entries of an array or a map."""
         schema = self._schema.get("items") or self._schema.get("additionalProperties") or {}
-        return _node(schema if isinstance(schema, dict) else {}, self.struct)
+        return _field_type(schema if isinstance(schema, dict) else {}, self.struct)
 
 
 _BY_FORMAT = {"date-time": "time", "byte": "bytes", "int-or-string": "int-or-string", "quantity": "quantity"}
@@ -77,7 +77,7 @@ def _kind(schema: Mapping[str, Any], format_: str) -> str:
 @cache
 def definitions() -> Mapping[str, Any]:
     """Every definition, by its OpenAPI name; `$ref` values are such names."""
-    loaded: dict[str, Any] = msgspec.json.decode(files("zenflow.local").joinpath("builtin_schema.json").read_bytes())
+    loaded: dict[str, Any] = msgspec.json.decode(files(__package__).joinpath("builtin_schema.json").read_bytes())
     loaded[_QUANTITY] = {"format": "quantity"}
     for name in _ANYTHING:
         loaded[name] = {}
@@ -85,13 +85,13 @@ def definitions() -> Mapping[str, Any]:
 
 
 @cache
-def _definition(name: str) -> Node:
-    return Node(definitions()[name], name.rsplit(".", 1)[1])
+def _definition(name: str) -> FieldType:
+    return FieldType(definitions()[name], name.rsplit(".", 1)[1])
 
 
-def _node(schema: Mapping[str, Any], struct: str) -> Node:
+def _field_type(schema: Mapping[str, Any], struct: str) -> FieldType:
     if "$ref" not in schema:
-        return Node(schema, struct)
+        return FieldType(schema, struct)
     return _definition(schema["$ref"])
 
 
@@ -105,7 +105,7 @@ def _roots() -> Mapping[tuple[str, str, str], str]:
 
 
 @cache
-def node_of(group: str, version: str, kind: str) -> Node:
+def type_of(group: str, version: str, kind: str) -> FieldType:
     """The type of a built-in kind's objects. Raises KeyError for kinds that are not built in."""
     return _definition(_roots()[group, version, kind])
 
@@ -116,6 +116,6 @@ def definition_name(group: str, version: str, kind: str) -> str:
 
 
 @cache
-def object_meta() -> Node:
+def object_meta() -> FieldType:
     """The type of every object's `metadata`."""
     return _definition(f"{_META}ObjectMeta")

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from zenflow.local.builtin_schema import object_meta
-from zenflow.local.structural import MISSING, Schema
+from zenflow.local.apiserver.schemas.builtin import object_meta
+from zenflow.local.apiserver.schemas.structural import MISSING, Schema
 
 _ROOT_FIELDS = ("apiVersion", "kind", "metadata")
 

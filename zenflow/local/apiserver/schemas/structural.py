@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from zenflow.local import field_errors
-from zenflow.local.value_formats import FORMATS
+from zenflow.local.apiserver.errors import field_errors
+from zenflow.local.apiserver.schemas.formats import FORMATS
 from zenflow.runtime.errors import Cause
 
 Check = Callable[[Any, str, str], Cause | None]
@@ -21,13 +21,13 @@ class Schema:
     __slots__ = (
         "additional",
         "checks",
+        "combinations",
         "default",
         "defaulted",
         "embedded",
         "has_defaults",
         "int_or_string",
         "items",
-        "junctors",
         "list_keys",
         "list_type",
         "nullable",
@@ -63,7 +63,7 @@ class Schema:
             child is not None and child.has_defaults for child in children
         )
         self.checks: tuple[Check, ...] = tuple(_checks(schema))
-        self.junctors: tuple[tuple[str, tuple[Schema, ...]], ...] = tuple(_junctors(schema))
+        self.combinations: tuple[tuple[str, tuple[Schema, ...]], ...] = tuple(_combinations(schema))
 
 
 def _optional(schema: Mapping[str, Any] | None) -> Schema | None:
@@ -76,7 +76,7 @@ def _additional(schema: Mapping[str, Any] | bool | None) -> Schema | None:
     return _optional(schema)
 
 
-def _junctors(schema: Mapping[str, Any]) -> list[tuple[str, tuple[Schema, ...]]]:
+def _combinations(schema: Mapping[str, Any]) -> list[tuple[str, tuple[Schema, ...]]]:
     found = [
         (word, tuple(Schema(child) for child in schema[word]))
         for word in ("allOf", "anyOf", "oneOf")

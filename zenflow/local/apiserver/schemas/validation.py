@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from zenflow.local import field_errors
-from zenflow.local.structural import MISSING, Schema
+from zenflow.local.apiserver.errors import field_errors
+from zenflow.local.apiserver.schemas.structural import MISSING, Schema
 from zenflow.runtime.errors import Cause
 
 _OF_TYPE: Mapping[str, tuple[type, ...]] = {
@@ -58,8 +58,8 @@ def _validate(schema: Schema, value: Any, old: Any, at: tuple[str, str], problem
         _validate_object(schema, value, old, at, problems)
     elif isinstance(value, list):
         _validate_list(schema, value, old, at, problems)
-    if schema.junctors:
-        _validate_junctors(schema, value, at, problems)
+    if schema.combinations:
+        _validate_combinations(schema, value, at, problems)
 
 
 def _check_problems(schema: Schema, value: Any, at: tuple[str, str]) -> list[Cause]:
@@ -170,7 +170,7 @@ def _repeated(schema: Schema, value: list[Any], field: str) -> list[Cause]:
     return problems
 
 
-_JUNCTOR_SENTENCES: Mapping[str, str] = {
+_COMBINATION_SENTENCES: Mapping[str, str] = {
     "allOf": "must validate all the schemas (allOf)",
     "anyOf": "must validate at least one schema (anyOf)",
     "oneOf": "must validate one and only one schema (oneOf)",
@@ -178,8 +178,8 @@ _JUNCTOR_SENTENCES: Mapping[str, str] = {
 }
 
 
-def _validate_junctors(schema: Schema, value: Any, at: tuple[str, str], problems: list[Cause]) -> None:
-    for word, children in schema.junctors:
+def _validate_combinations(schema: Schema, value: Any, at: tuple[str, str], problems: list[Cause]) -> None:
+    for word, children in schema.combinations:
         found = []
         for child in children:
             inner: list[Cause] = []
@@ -188,11 +188,11 @@ def _validate_junctors(schema: Schema, value: Any, at: tuple[str, str], problems
         fulfilled = sum(1 for inner in found if not inner)
         if word == "allOf":
             problems += [problem for inner in found for problem in inner]
-        elif not _junction_holds(word, fulfilled):
-            problems.append(field_errors.invalid(at[0], value, f"{at[1]} in body {_JUNCTOR_SENTENCES[word]}"))
+        elif not _combination_holds(word, fulfilled):
+            problems.append(field_errors.invalid(at[0], value, f"{at[1]} in body {_COMBINATION_SENTENCES[word]}"))
 
 
-def _junction_holds(word: str, fulfilled: int) -> bool:
+def _combination_holds(word: str, fulfilled: int) -> bool:
     if word == "anyOf":
         return fulfilled > 0
     return fulfilled == (1 if word == "oneOf" else 0)

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from zenflow.local import event_versions
-from zenflow.local.registry import ResourceType
-from zenflow.local.store import Change, ChangeType, Entry
+from zenflow.local.apiserver.kinds import events
+from zenflow.local.apiserver.registry import ResourceType
+from zenflow.local.apiserver.storage.store import Change, ChangeType, Entry
 
 
 def arranged(decoded: dict[str, Any]) -> dict[str, Any]:
@@ -23,15 +23,15 @@ def to_stored(type_: ResourceType, decoded: dict[str, Any]) -> dict[str, Any]:
     """An object of a served version as its storage keeps it."""
     if type_.storage_version and type_.storage_version != type_.version:
         decoded["apiVersion"] = f"{type_.group}/{type_.storage_version}"
-    if event_versions.is_new(type_):
-        return event_versions.to_core(decoded)
+    if events.is_events_v1(type_):
+        return events.to_core(decoded)
     return decoded
 
 
 def to_served(type_: ResourceType, decoded: dict[str, Any]) -> dict[str, Any]:
     """A stored object, which may be changed, in the version of `type_`."""
-    if event_versions.is_new(type_):
-        return event_versions.from_core(decoded)
+    if events.is_events_v1(type_):
+        return events.from_core(decoded)
     decoded["apiVersion"] = type_.api_version
     return decoded
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from zenflow.local import refusals
-from zenflow.local.name_formats import label_key, label_value
+from zenflow.local.apiserver.errors import refusals
+from zenflow.local.apiserver.errors.name_formats import label_key, label_value
 
 _TOKEN = re.compile(r"\s*(!=|==|=|!|,|\(|\)|>|<|[^\s!=,()<>]+)")
 _SPECIAL = frozenset(("!=", "==", "=", "!", ",", "(", ")", ">", "<", ""))

@@ -1,4 +1,4 @@
-"""Every object of the embedded cluster: versions, history, compare-and-set's ground truth.
+"""Holds every object, its recent versions and the list of changes.
 
 The API server alone writes here, under `lock`; watches read the journal. One counter numbers all writes,
 as etcd's does. Objects are kept as the JSON that goes out, so that a read costs no encoding and nobody can

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zenflow.local import refusals
-from zenflow.local.registry import ResourceType
-from zenflow.local.representation import added_line, bookmark_line, error_line, watch_line
-from zenflow.local.selectors import Selector
-from zenflow.local.store import Change, ChangeType, Entry, Storage, Store
+from zenflow.local.apiserver.errors import refusals
+from zenflow.local.apiserver.registry import ResourceType
+from zenflow.local.apiserver.storage.rendering import added_line, bookmark_line, error_line, watch_line
+from zenflow.local.apiserver.storage.selectors import Selector
+from zenflow.local.apiserver.storage.store import Change, ChangeType, Entry, Storage, Store
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import StreamEnded
 

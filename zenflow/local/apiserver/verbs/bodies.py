@@ -2,22 +2,24 @@
 
 from typing import Any
 
-from zenflow.local import decoding, refusals
-from zenflow.local.core import Call, Core
-from zenflow.local.field_errors import shown
-from zenflow.local.kinds.strategy import Object
-from zenflow.local.options import WriteOptions
-from zenflow.local.representation import arranged, to_stored
+from zenflow.local.apiserver.errors import refusals
+from zenflow.local.apiserver.errors.field_errors import shown
+from zenflow.local.apiserver.kinds.strategy import Object
+from zenflow.local.apiserver.requests import parsing
+from zenflow.local.apiserver.requests.options import WriteOptions
+from zenflow.local.apiserver.schemas import decoding
+from zenflow.local.apiserver.state import Call, State
+from zenflow.local.apiserver.storage.rendering import arranged, to_stored
 from zenflow.runtime.errors import BadRequest, Cause
 
 
-def decoded(core: Core, call: Call, options: WriteOptions) -> Object:
+def decoded(state: State, call: Call, options: WriteOptions) -> Object:
     """The object in the request's body, in its stored version. Raises 400 and 415."""
-    value = decoding.parse_object(call.type, call.request.body, call.request.content_type)
-    repeated = decoding.duplicate_fields(call.request.body) if options.field_validation == "Strict" else []
+    value = parsing.parse_object(call.type, call.request.body, call.request.content_type)
+    repeated = parsing.duplicate_fields(call.request.body) if options.field_validation == "Strict" else []
     unknown: list[str] = []
     try:
-        stored = _stored(core, call, value, unknown)
+        stored = _stored(state, call, value, unknown)
     except decoding.WrongType as wrong:
         raise refusals.undecodable(call.type, str(wrong)) from None
     complaints = _complaints(repeated, unknown)
@@ -28,11 +30,11 @@ def decoded(core: Core, call: Call, options: WriteOptions) -> Object:
     return stored
 
 
-def patched(core: Core, call: Call, options: WriteOptions, value: Any) -> Object:
+def patched(state: State, call: Call, options: WriteOptions, value: Any) -> Object:
     """The same for what a patch made of an object. What does not fit is the patch's fault: 422."""
     unknown: list[str] = []
     try:
-        stored = _stored(core, call, decoding.as_kind(call.type, value), unknown)
+        stored = _stored(state, call, parsing.as_kind(call.type, value), unknown)
     except BadRequest as wrong:
         raise _bad_patch(value, wrong.message) from None
     except decoding.WrongType as wrong:
@@ -50,10 +52,10 @@ def _bad_patch(value: Any, why: str) -> Exception:
     return refusals.invalid_kind("", "", "", [cause])
 
 
-def _stored(core: Core, call: Call, value: Object, unknown: list[str]) -> Object:
+def _stored(state: State, call: Call, value: Object, unknown: list[str]) -> Object:
     typed = decoding.typed(call.type, value, unknown)
     if call.type.custom:
-        core.custom(call.type).prune(typed, unknown)
+        state.custom(call.type).prune(typed, unknown)
         unknown.sort()
     typed["metadata"].pop("managedFields", None)
     return arranged(to_stored(call.type, typed))

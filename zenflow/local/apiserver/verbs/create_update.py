@@ -3,32 +3,34 @@
 from dataclasses import dataclass
 from typing import Any
 
-from zenflow.local import aftermath, bodies, field_errors, metadata, refusals
-from zenflow.local.admission import Operation, Phase
-from zenflow.local.builtins import ACCESS_REVIEWS
-from zenflow.local.core import Call, Core
-from zenflow.local.kinds.strategy import Frozen, Object
-from zenflow.local.options import WriteOptions, write_options
-from zenflow.local.representation import rendered
-from zenflow.local.routes import Target
-from zenflow.local.store import Entry, object_key
+from zenflow.local.apiserver.admission import Operation, Phase
+from zenflow.local.apiserver.errors import field_errors, refusals
+from zenflow.local.apiserver.kinds import metadata
+from zenflow.local.apiserver.kinds.catalog import ACCESS_REVIEWS
+from zenflow.local.apiserver.kinds.strategy import Frozen, Object
+from zenflow.local.apiserver.requests.options import WriteOptions, write_options
+from zenflow.local.apiserver.requests.routes import Target
+from zenflow.local.apiserver.state import Call, State
+from zenflow.local.apiserver.storage.rendering import rendered
+from zenflow.local.apiserver.storage.store import Entry, object_key
+from zenflow.local.apiserver.verbs import bodies, consequences
 from zenflow.runtime.errors import Cause
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Answer:
     """What a verb answers."""
 
     status: int
     body: bytes
 
 
-def create(core: Core, call: Call) -> Outcome:
+def create(state: State, call: Call) -> Answer:
     """POST to a collection."""
     options = write_options(call.request, "CreateOptions")
-    new = bodies.decoded(core, call, options)
+    new = bodies.decoded(state, call, options)
     check_namespace(call.target, new)
-    return Outcome(201, store_new(core, call, new, options))
+    return Answer(201, store_new(state, call, new, options))
 
 
 def check_namespace(target: Target, new: Object) -> None:
@@ -42,16 +44,16 @@ def check_namespace(target: Target, new: Object) -> None:
         new["metadata"]["namespace"] = target.namespace
 
 
-def store_new(core: Core, call: Call, new: Object, options: WriteOptions) -> bytes:
+def store_new(state: State, call: Call, new: Object, options: WriteOptions) -> bytes:
     """Everything after decoding; the created object."""
-    type_, strategy = call.type, core.strategy(call.type)
+    type_, strategy = call.type, state.strategy(call.type)
     if new["metadata"].pop("resourceVersion", "") not in ("", "0"):
         raise refusals.internal("resourceVersion should not be set on objects to be created")
     strategy.default(new)
-    aftermath.require_namespace(core, call.target, str(new["metadata"].get("name", "")))
-    admitted = core.admit(call, Phase.MUTATING, Operation.CREATE, new, None, dry_run=options.dry_run)
-    new = _readmitted(core, call, new, admitted)
-    metadata.fill_in(new["metadata"], core.uid(), core.now())
+    consequences.require_namespace(state, call.target, str(new["metadata"].get("name", "")))
+    admitted = state.admit(call, Phase.MUTATING, Operation.CREATE, new, None, dry_run=options.dry_run)
+    new = _readmitted(state, call, new, admitted)
+    metadata.fill_in(new["metadata"], state.uid(), state.now())
     found = metadata.problems(new["metadata"], strategy.name_rule) if type_ is not ACCESS_REVIEWS else []
     if strategy.standard_finalizers:
         found += metadata.standard_finalizer_problems(new["metadata"])
@@ -59,30 +61,30 @@ def store_new(core: Core, call: Call, new: Object, options: WriteOptions) -> byt
     if strategy.counts_generation:
         new["metadata"]["generation"] = 1
     _refuse(call, new, found + strategy.problems(new))
-    core.admit(call, Phase.VALIDATING, Operation.CREATE, new, None, dry_run=options.dry_run)
-    return _store_new(core, call, new, options)
+    state.admit(call, Phase.VALIDATING, Operation.CREATE, new, None, dry_run=options.dry_run)
+    return _store_new(state, call, new, options)
 
 
-def _store_new(core: Core, call: Call, new: Object, options: WriteOptions) -> bytes:
+def _store_new(state: State, call: Call, new: Object, options: WriteOptions) -> bytes:
     if call.type is ACCESS_REVIEWS:
         answer = {**new, "metadata": {}, "status": {"allowed": True}}
         return rendered(call.type, Entry("", 0, answer))
     name = new["metadata"]["name"]
     key = object_key(call.target.namespace, name)
-    if key in core.store.storage(call.type.storage_name).entries:
+    if key in state.store.storage(call.type.storage_name).entries:
         raise refusals.already_exists(call.type, name)
     if options.dry_run:
         return rendered(call.type, Entry(key, 0, new))
-    entry = core.store.put(call.type.storage_name, key, new)
-    aftermath.written(core, call.type, entry)
+    entry = state.store.put(call.type.storage_name, key, new)
+    consequences.written(state, call.type, entry)
     return rendered(call.type, entry)
 
 
-def _readmitted(core: Core, call: Call, new: Object, admitted: Object | None) -> Object:
+def _readmitted(state: State, call: Call, new: Object, admitted: Object | None) -> Object:
     """What a plug-in changed is defaulted again."""
     if admitted is None or admitted is new:
         return new
-    core.strategy(call.type).default(admitted)
+    state.strategy(call.type).default(admitted)
     return admitted
 
 
@@ -91,25 +93,25 @@ def _refuse(call: Call, new: Object, found: list[Cause]) -> None:
         raise refusals.invalid(call.type, new["metadata"].get("name", ""), found)
 
 
-def update(core: Core, call: Call) -> Outcome:
+def update(state: State, call: Call) -> Answer:
     """PUT."""
     options = write_options(call.request, "UpdateOptions")
-    new = bodies.decoded(core, call, options)
+    new = bodies.decoded(state, call, options)
     _check_name(call.target, new)
-    old = core.store.storage(call.type.storage_name).entries.get(call.target.key)
+    old = state.store.storage(call.type.storage_name).entries.get(call.target.key)
     if old is None:
-        return _create_on_update(core, call, new, options)
+        return _create_on_update(state, call, new, options)
     _check_uid(call, new, old.decoded["metadata"]["uid"])
-    return Outcome(200, store_update(core, call, old, new, options))
+    return Answer(200, store_update(state, call, old, new, options))
 
 
-def _create_on_update(core: Core, call: Call, new: Object, options: WriteOptions) -> Outcome:
-    if call.target.subresource or not core.strategy(call.type).create_on_update:
+def _create_on_update(state: State, call: Call, new: Object, options: WriteOptions) -> Answer:
+    if call.target.subresource or not state.strategy(call.type).create_on_update:
         raise refusals.not_found(call.type, call.target.name)
     _check_uid(call, new, "")
     check_namespace(call.target, new)
     new["metadata"].pop("resourceVersion", None)
-    return Outcome(201, store_new(core, call, new, options))
+    return Answer(201, store_new(state, call, new, options))
 
 
 def _check_uid(call: Call, new: Object, uid: str) -> None:
@@ -135,25 +137,25 @@ def _check_name(target: Target, new: Object) -> None:
         )
 
 
-def store_update(core: Core, call: Call, old: Entry, new: Object, options: WriteOptions) -> bytes:
+def store_update(state: State, call: Call, old: Entry, new: Object, options: WriteOptions) -> bytes:
     """Everything after decoding; the updated object. Nothing is written where nothing changed."""
-    strategy, before = core.strategy(call.type), old.decoded
+    strategy, before = state.strategy(call.type), old.decoded
     metadata.carry_over(new["metadata"], before["metadata"])
     strategy.default(new)
-    admitted = core.admit(call, Phase.MUTATING, Operation.UPDATE, new, before, dry_run=options.dry_run)
-    new = _readmitted(core, call, new, admitted)
-    _check_version(core, call, old, new)
+    admitted = state.admit(call, Phase.MUTATING, Operation.UPDATE, new, before, dry_run=options.dry_run)
+    new = _readmitted(state, call, new, admitted)
+    _check_version(state, call, old, new)
     if call.target.subresource == "status":
-        found = _prepare_status(core, call, new, before)
+        found = _prepare_status(state, call, new, before)
     else:
-        found = _prepare(core, call, new, before)
+        found = _prepare(state, call, new, before)
     _refuse(call, new, found)
-    core.admit(call, Phase.VALIDATING, Operation.UPDATE, new, before, dry_run=options.dry_run)
-    return _store_update(core, call, old, new, options)
+    state.admit(call, Phase.VALIDATING, Operation.UPDATE, new, before, dry_run=options.dry_run)
+    return _store_update(state, call, old, new, options)
 
 
-def _prepare(core: Core, call: Call, new: Object, before: Frozen) -> list[Cause]:
-    strategy = core.strategy(call.type)
+def _prepare(state: State, call: Call, new: Object, before: Frozen) -> list[Cause]:
+    strategy = state.strategy(call.type)
     strategy.prepare_for_update(new, before)
     if strategy.counts_generation and strategy.spec_changed(new, before):
         new["metadata"]["generation"] = before["metadata"].get("generation", 0) + 1
@@ -163,18 +165,18 @@ def _prepare(core: Core, call: Call, new: Object, before: Frozen) -> list[Cause]
     return found + strategy.update_problems(new, before)
 
 
-def _prepare_status(core: Core, call: Call, new: Object, before: Frozen) -> list[Cause]:
-    strategy = core.strategy(call.type)
+def _prepare_status(state: State, call: Call, new: Object, before: Frozen) -> list[Cause]:
+    strategy = state.strategy(call.type)
     strategy.prepare_status_update(new, before)
     if strategy.status_keeps_metadata:
         new["metadata"] = dict(before["metadata"])
     return metadata.update_problems(new["metadata"], before["metadata"]) + strategy.status_problems(new, before)
 
 
-def _check_version(core: Core, call: Call, old: Entry, new: Object) -> None:
+def _check_version(state: State, call: Call, old: Entry, new: Object) -> None:
     asked = new["metadata"].get("resourceVersion", "")
     if asked in ("", "0"):
-        if not core.strategy(call.type).unconditional_update:
+        if not state.strategy(call.type).unconditional_update:
             cause = field_errors.invalid("metadata.resourceVersion", 0, "must be specified for an update")
             raise refusals.invalid_kind(call.type.group, call.type.plural, call.target.name, [cause])
     elif not asked.isdigit():
@@ -183,17 +185,17 @@ def _check_version(core: Core, call: Call, old: Entry, new: Object) -> None:
         raise refusals.conflict(call.type, call.target.name)
 
 
-def _store_update(core: Core, call: Call, old: Entry, new: Object, options: WriteOptions) -> bytes:
+def _store_update(state: State, call: Call, old: Entry, new: Object, options: WriteOptions) -> bytes:
     new["metadata"]["resourceVersion"] = str(old.version)
     if new == old.decoded:
         return rendered(call.type, old)
     if options.dry_run:
         return rendered(call.type, Entry(old.key, old.version, new))
     if is_finished(new["metadata"]):
-        aftermath.remove(core, call.type, old.key)
+        consequences.remove(state, call.type, old.key)
         return rendered(call.type, Entry(old.key, old.version, new))
-    entry = core.store.put(call.type.storage_name, old.key, new)
-    aftermath.written(core, call.type, entry)
+    entry = state.store.put(call.type.storage_name, old.key, new)
+    consequences.written(state, call.type, entry)
     return rendered(call.type, entry)
 
 

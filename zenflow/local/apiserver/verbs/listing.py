@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from zenflow.local import refusals
-from zenflow.local.json_errors import explain
-from zenflow.local.options import ListOptions
-from zenflow.local.registry import ResourceType
-from zenflow.local.representation import rendered_list
-from zenflow.local.store import Entry, Storage, Store
-from zenflow.local.watching import Selection
+from zenflow.local.apiserver.errors import refusals
+from zenflow.local.apiserver.registry import ResourceType
+from zenflow.local.apiserver.requests.json_errors import explain
+from zenflow.local.apiserver.requests.options import ListOptions
+from zenflow.local.apiserver.storage.rendering import rendered_list
+from zenflow.local.apiserver.storage.store import Entry, Storage, Store
+from zenflow.local.apiserver.storage.watching import Selection
 
 _TOO_OLD_TOKEN = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list "

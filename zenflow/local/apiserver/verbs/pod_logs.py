@@ -1,8 +1,8 @@
 """`pods/NAME/log`: which container is meant, and what of its log is asked for."""
 
-from zenflow.local import refusals
-from zenflow.local.options import integer, is_true
-from zenflow.local.store import Entry
+from zenflow.local.apiserver.errors import refusals
+from zenflow.local.apiserver.requests.options import integer, is_true
+from zenflow.local.apiserver.storage.store import Entry
 from zenflow.local.streams import LocalStream, LogOptions, LogSource
 from zenflow.runtime.errors import StreamEnded
 from zenflow.runtime.transport import Request, Response

@@ -7,8 +7,8 @@ Used by `tables`; reads nothing but the object and the time it is given.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from zenflow.local import ages, podcolumns
-from zenflow.local.columns import AGE, NAME, Cell, Column, Object, path
+from zenflow.local.http.printing import ages, pods
+from zenflow.local.http.printing.columns import AGE, NAME, Cell, Column, Object, path
 
 NONE = "<none>"
 UNSET = "<unset>"
@@ -185,9 +185,9 @@ _EVENT_COLUMNS = (
 COLUMNS: Mapping[tuple[str, str], tuple[Column, ...]] = {
     ("", "pods"): (
         NAME,
-        Column("Ready", lambda item, now: podcolumns.ready(item)),
-        Column("Status", lambda item, now: podcolumns.status(item)),
-        Column("Restarts", podcolumns.restarts),
+        Column("Ready", lambda item, now: pods.ready(item)),
+        Column("Status", lambda item, now: pods.status(item)),
+        Column("Restarts", pods.restarts),
         AGE,
         Column("IP", path("status", "podIP", default=NONE), priority=1),
         Column("Node", path("spec", "nodeName", default=NONE), priority=1),

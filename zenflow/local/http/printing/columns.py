@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from zenflow.local import ages
-from zenflow.local.jsonpath import JSONPathError, find, parse
-from zenflow.local.registry import PrinterColumn
+from zenflow.local.apiserver.registry import PrinterColumn
+from zenflow.local.http.printing import ages
+from zenflow.local.http.printing.jsonpath import JSONPathError, find, parse
 
 Object = Mapping[str, Any]
 Cell = Callable[[Object, datetime], Any]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from zenflow.local import ages
+from zenflow.local.http.printing import ages
 
 Object = Mapping[str, Any]
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from zenflow.local import builtin_columns, columns
-from zenflow.local.columns import Column
-from zenflow.local.registry import ResourceType
+from zenflow.local.apiserver.registry import ResourceType
+from zenflow.local.http.printing import builtin, columns
+from zenflow.local.http.printing.columns import Column
 
 Object = Mapping[str, Any]
 
@@ -27,7 +27,7 @@ def columns_of(type_: ResourceType) -> tuple[Column, ...]:
     """The columns of a resource. A custom one without columns shows its age, an unknown built-in when it was made."""
     if type_.custom:
         return (columns.NAME, *map(columns.custom, type_.printer_columns or (columns.CUSTOM_AGE,)))
-    return builtin_columns.COLUMNS.get((type_.group, type_.plural), (columns.NAME, columns.CREATED_AT))
+    return builtin.COLUMNS.get((type_.group, type_.plural), (columns.NAME, columns.CREATED_AT))
 
 
 def render(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zenflow.local import name_formats
+from zenflow.local.apiserver.errors import name_formats
 
 
 @pytest.mark.parametrize(

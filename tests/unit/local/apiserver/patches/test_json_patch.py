@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from zenflow.local.patches import apply_operations, copied, merge
+from zenflow.local.apiserver.patches.json_patch import apply_operations, copied, merge
 from zenflow.runtime.errors import BadRequest, Invalid
 
 

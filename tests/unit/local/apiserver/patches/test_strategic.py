@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from zenflow.local.builtin_schema import node_of
-from zenflow.local.strategic import merge
+from zenflow.local.apiserver.patches.strategic import merge
+from zenflow.local.apiserver.schemas.builtin import type_of
 from zenflow.runtime.errors import BadRequest
 
-_POD = node_of("", "v1", "Pod")
+_POD = type_of("", "v1", "Pod")
 
 
 def _pod(*containers: dict[str, Any], **spec: Any) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from zenflow.local.pruning import apply_defaults, prune
-from zenflow.local.schema import validate, validate_status
-from zenflow.local.structural import Schema
+from zenflow.local.apiserver.schemas.pruning import apply_defaults, prune
+from zenflow.local.apiserver.schemas.structural import Schema
+from zenflow.local.apiserver.schemas.validation import validate, validate_status
 
 _LIST_MAP = {
     "type": "array",

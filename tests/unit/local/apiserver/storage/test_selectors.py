@@ -2,7 +2,7 @@
 
 import pytest
 
-from zenflow.local.selectors import Selector, parse_fields, parse_labels
+from zenflow.local.apiserver.storage.selectors import Selector, parse_fields, parse_labels
 from zenflow.runtime.errors import BadRequest
 
 _LABELS = {"app": "web", "tier": "front", "size": "10"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from zenflow.local.store import ChangeType, Store
+from zenflow.local.apiserver.storage.store import ChangeType, Store
 
 
 def _object(name: str = "a", **fields: Any) -> dict[str, Any]:

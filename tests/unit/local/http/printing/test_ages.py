@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from zenflow.local import ages
+from zenflow.local.http.printing import ages
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from zenflow.local.jsonpath import JSONPathError, find, parse
+from zenflow.local.http.printing.jsonpath import JSONPathError, find, parse
 
 OBJECT = {
     "metadata": {"name": "x", "annotations": {"example.com/team": "blue", "dotted.key": "d"}},

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from zenflow.local import podcolumns
+from zenflow.local.http.printing import pods
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RUNNING: dict[str, Any] = {"running": {}}
@@ -75,13 +75,13 @@ READY = [{"type": "Ready", "status": "True"}]
 )
 def test_status_says_the_most_telling_word(given: dict[str, Any], status: str) -> None:
     """Deletion outweighs init containers, those outweigh main containers, those outweigh the phase."""
-    assert podcolumns.status(given) == status
+    assert pods.status(given) == status
 
 
 def test_sidecars_count_as_ready_containers() -> None:
     """An init container that stays up is one of the containers that are to be ready."""
     given = initializing(container(RUNNING, started=True), restart_policy="Always")
-    assert podcolumns.ready(given) == "1/2"
+    assert pods.ready(given) == "1/2"
 
 
 @pytest.mark.parametrize(
@@ -100,4 +100,4 @@ def test_sidecars_count_as_ready_containers() -> None:
 )
 def test_restarts_are_summed_and_the_last_one_dated(statuses: list[dict[str, Any]], restarts: str) -> None:
     """All containers of the Pod count together."""
-    assert podcolumns.restarts(pod("Running", *statuses), NOW) == restarts
+    assert pods.restarts(pod("Running", *statuses), NOW) == restarts

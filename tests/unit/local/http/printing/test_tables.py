@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from zenflow.local import builtins, tables
-from zenflow.local.registry import PrinterColumn, ResourceType
-from zenflow.local.tables import Include
+from zenflow.local.apiserver.kinds import catalog
+from zenflow.local.apiserver.registry import PrinterColumn, ResourceType
+from zenflow.local.http.printing import tables
+from zenflow.local.http.printing.tables import Include
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CREATED = "2026-03-01T11:58:00Z"
@@ -103,19 +104,19 @@ def true(*types: str) -> dict[str, Any]:
 )
 def test_the_status_of_a_job(item: dict[str, Any], status: str) -> None:
     """Its end outweighs its deletion, that outweighs what it is about to do."""
-    assert shown(builtins.JOBS, item)["Status"] == status
+    assert shown(catalog.JOBS, item)["Status"] == status
 
 
 def test_a_job_shows_its_progress_and_how_long_it_took() -> None:
     """The duration ends with the Job."""
     item = job({"succeeded": 1, "startTime": CREATED, "completionTime": "2026-03-01T11:58:30Z"})
-    row = shown(builtins.JOBS, item)
+    row = shown(catalog.JOBS, item)
     assert (row["Completions"], row["Duration"], row["Age"]) == ("1/3", "30s", "2m")
 
 
 def test_a_job_that_runs_shows_for_how_long() -> None:
     """Up to now."""
-    assert shown(builtins.JOBS, job({"startTime": CREATED}))["Duration"] == "2m"
+    assert shown(catalog.JOBS, job({"startTime": CREATED}))["Duration"] == "2m"
 
 
 @pytest.mark.parametrize(
@@ -159,24 +160,24 @@ def test_a_job_that_runs_shows_for_how_long() -> None:
 )
 def test_an_event_is_shown_whichever_of_its_three_shapes_it_has(item: dict[str, Any], row: tuple[Any, ...]) -> None:
     """Counted, in a series, and events.k8s.io."""
-    cells = shown(builtins.EVENTS, item)
+    cells = shown(catalog.EVENTS, item)
     assert tuple(cells[h] for h in ("Last Seen", "Object", "Source", "Message", "First Seen", "Count")) == row
 
 
 def test_a_claim_shows_its_capacity_once_it_is_bound() -> None:
     """Before, there is none to show."""
     status = {"phase": "Bound", "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce", "ReadOnlyMany"]}
-    bound = shown(builtins.CLAIMS, named("c", spec={"volumeName": "v"}, status=status))
-    pending = shown(builtins.CLAIMS, named("c", spec={}, status={"phase": "Pending"}))
+    bound = shown(catalog.CLAIMS, named("c", spec={"volumeName": "v"}, status=status))
+    pending = shown(catalog.CLAIMS, named("c", spec={}, status={"phase": "Pending"}))
     assert (bound["Capacity"], bound["Access Modes"], bound["Volume"]) == ("1Gi", "RWO,ROX", "v")
     assert (pending["Status"], pending["Capacity"], pending["Access Modes"]) == ("Pending", "", "")
 
 
-@pytest.mark.parametrize("type_", builtins.STRATEGIES)
+@pytest.mark.parametrize("type_", catalog.STRATEGIES)
 def test_every_built_in_resource_has_a_row_even_when_it_says_next_to_nothing(type_: ResourceType) -> None:
     """An object with only a name, a time and an empty spec can be shown."""
     spec: dict[str, Any] = {"template": {"spec": {"containers": []}}}
-    if type_ is builtins.DEFINITIONS:
+    if type_ is catalog.DEFINITIONS:
         spec = {"versions": [], "names": {}}
     assert "x" in shown(type_, named("x", spec=spec)).values()
 

@@ -1,40 +1,18 @@
-"""From a resolved container to a command line."""
+"""Containers as plain processes."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
+from tests.support.containers import resolved
 from tests.support.workloads import pod
-from zenflow.local.executor import RunId, StartError
-from zenflow.local.launching import EngineLauncher, Mount, PlainLauncher, Resolved
-from zenflow.local.workloads import Container
+from zenflow.local.containers.launcher import Resolved
+from zenflow.local.containers.plain import PlainLauncher
+from zenflow.local.node.executor import StartError
 
 USER = {"PATH": "/usr/bin:/bin", "HOME": "/home/jo", "AWS_SECRET_ACCESS_KEY": "x"}
-
-
-def resolved(
-    command: tuple[str, ...] = ("run",),
-    args: tuple[str, ...] = (),
-    *,
-    environment: Mapping[str, str] | None = None,
-    **container: Any,
-) -> Resolved:
-    """A container with `/data` mounted from `/real`."""
-    spec = msgspec.convert({"name": "main", "image": "busybox", **container}, Container)
-    return Resolved(
-        run=RunId("uid", "main", 2),
-        pod=pod("p"),
-        spec=spec,
-        command=command,
-        args=args,
-        environment=environment or {},
-        mounts=(Mount(Path("/real"), "/data", read_only=True),),
-        scratch=Path("/scratch"),
-        termination_file=Path("/scratch/message"),
-    )
 
 
 def test_a_process_gets_real_paths_in_command_args_and_env() -> None:
@@ -106,36 +84,3 @@ def test_fields_that_nobody_acts_on_are_named(fields: Mapping[str, Any], warning
     """Rather than ignored in silence."""
     main = {"name": "main", "command": ["true"], **fields}
     assert PlainLauncher(USER).warnings(pod(spec={"containers": [main]})) == warnings
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> EngineLauncher:
-    """A launcher that finds a podman."""
-    program = tmp_path / "podman"
-    program.touch(mode=0o755)
-    return EngineLauncher("podman", {"PATH": str(tmp_path)})
-
-
-def test_an_engine_is_told_everything(engine: EngineLauncher, tmp_path: Path) -> None:
-    """Paths stay as they are, the command takes the entrypoint's place."""
-    container = resolved(("sh", "-c"), ("cat /data",), environment={"A": "1"}, workingDir="/w")
-    assert " ".join(engine.launch(container).argv) == (
-        f"{tmp_path}/podman run --rm --name zenflow-uid-main-2 --hostname p --env A=1 --volume /real:/data:ro "
-        "--volume /scratch/message:/dev/termination-log --workdir /w --entrypoint sh busybox -c cat /data"
-    )
-
-
-def test_an_engine_knows_the_images_entrypoint(engine: EngineLauncher) -> None:
-    """Args alone are args of it."""
-    assert engine.launch(resolved((), ("x",))).argv[-2:] == ("busybox", "x")
-
-
-def test_an_engines_container_is_ended_by_its_name(engine: EngineLauncher, tmp_path: Path) -> None:
-    """Killing the client would leave it running."""
-    assert engine.launch(resolved()).kill == (f"{tmp_path}/podman", "kill", "zenflow-uid-main-2")
-
-
-@pytest.mark.parametrize(("code", "why"), [(125, "no such image"), (1, ""), (0, "")])
-def test_only_the_engines_own_code_means_not_started(engine: EngineLauncher, code: int, why: str) -> None:
-    """125; everything else is the container's."""
-    assert engine.why_not_started(code, "no such image\n") == why

@@ -1,0 +1,1 @@
+"""The sentences of refusals: of whole requests, of fields, of names."""

@@ -1,0 +1,1 @@
+"""The four kinds of patch, as functions from values to values. None of them knows a store."""

@@ -1,0 +1,1 @@
+"""From paths, queries and bodies to values."""

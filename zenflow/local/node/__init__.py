@@ -1,0 +1,1 @@
+"""The kubelet: which container of which Pod runs next. What runs it is an Executor."""
