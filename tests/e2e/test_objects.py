@@ -85,7 +85,7 @@ def test_a_job_and_its_pods_tell_whose_they_are(submitted: Target) -> None:
         assert len(pods) == len(steps)
         for job in jobs.values():
             assert len(job["metadata"]["name"]) <= 63
-            assert re.fullmatch(r"[a-z]+-[a-z]+-1-[0-9a-f]{8}", job["metadata"]["name"])
+            assert re.fullmatch(r"[a-z]+-[a-z]+-1-[a-z2-7]{10}", job["metadata"]["name"])
             [owner] = job["metadata"]["ownerReferences"]
             assert (owner["kind"], owner["name"], owner["uid"], owner["controller"]) == ("JobFlow", name, uid, True)
         for child in (*jobs.values(), *pods):

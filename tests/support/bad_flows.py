@@ -131,6 +131,46 @@ BAD_FLOWS = (
         "spec.steps[0].timeoutSeconds in body must be of type integer",
     ),
     BadFlow(
+        "duration-for-seconds",
+        flow(step("a", timeoutSeconds="10m")),
+        'spec.steps[0].timeoutSeconds: Invalid value: "10m": must be of type integer; '
+        "write the seconds as a number: 600",
+        "spec.steps[0].timeoutSeconds in body must be of type integer",
+    ),
+    BadFlow(
+        "word-for-a-number",
+        flow(step("a", timeoutSeconds="ten")),
+        'spec.steps[0].timeoutSeconds: Invalid value: "ten": must be of type integer; write a whole number',
+        "spec.steps[0].timeoutSeconds in body must be of type integer",
+    ),
+    BadFlow(
+        "duration-without-a-unit",
+        _backoff(duration=10),
+        f'{BACKOFF}.duration: Invalid value: 10: must be of type string; write it with a unit: "10s"',
+        "spec.steps[0].retryPolicy.backoff.duration in body must be of type string",
+    ),
+    BadFlow(
+        "duration-that-none-can-be",
+        _backoff(duration=-10),
+        f"{BACKOFF}.duration: Invalid value: -10: must be of type string; {DURATION}",
+        "spec.steps[0].retryPolicy.backoff.duration in body must be of type string",
+    ),
+    BadFlow(
+        "label-too-long",
+        flow(step("a"), metadata={"labels": {"a": "x" * 64}}),
+        f'metadata.labels[a]: Invalid value: "{"x" * 64}": a label is at most 63 letters, digits, "-", "_" and ".", '
+        "with a letter or digit at both ends; write it so, or make it an annotation",
+        "must be no more than 63",
+    ),
+    BadFlow(
+        "label-of-the-pod-too-long",
+        _pod_labels(team="x" * 64),
+        f'spec.steps[0].template.spec.template.metadata.labels[team]: Invalid value: "{"x" * 64}": '
+        'a label is at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends; '
+        "write it so, or make it an annotation",
+        "",
+    ),
+    BadFlow(
         "escape-sequence",
         flow(manual("a", message="\x1b[2J")),
         'spec.steps[0].message: Invalid value: "\\u001b[2J": must not contain control characters; remove them',
@@ -189,6 +229,21 @@ BAD_FLOWS = (
         _pod_labels(**{"workflow.zen.io/step": "other"}),
         "spec.steps[0].template.spec.template.metadata.labels[workflow.zen.io/step]: "
         f'Invalid value: "other": {RESERVED}',
+    ),
+    BadFlow(
+        "job-name-label-on-the-pod",
+        _pod_labels(**{"job-name": "train"}),
+        'spec.steps[0].template.spec.template.metadata.labels[job-name]: Invalid value: "train": '
+        "Kubernetes sets this label to the name of each Job; "
+        "remove it; workflow.zen.io/step and jobflow are the labels that select the Pods of a step",
+        "",
+    ),
+    BadFlow(
+        "selector-of-ones-own",
+        _template(spec={**job()["spec"], "selector": {"matchLabels": {"app": "etl"}}}),
+        "spec.steps[0].template.spec.selector: Invalid value: Kubernetes selects the Pods of a Job by its UID; "
+        "remove it, or set manualSelector: true if you know that no other Pods match it",
+        "",
     ),
     BadFlow(
         "exit-code-out-of-range",

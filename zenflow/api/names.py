@@ -3,6 +3,7 @@
 Names of children are functions of identity (flow UID, step, attempt), so writing twice is writing once.
 """
 
+import base64
 import hashlib
 
 GROUP = "workflow.zen.io"
@@ -20,6 +21,10 @@ LABEL_ATTEMPT = f"{GROUP}/attempt"
 LABEL_FLOW_UID = f"{GROUP}/flow-uid"
 RESERVED_LABELS = frozenset({LABEL_FLOW, LABEL_STEP, LABEL_ATTEMPT, LABEL_FLOW_UID})
 
+# Labels that Kubernetes itself sets on the Pods of a Job, by their older and newer names.
+LABELS_JOB_UID = frozenset({"controller-uid", "batch.kubernetes.io/controller-uid"})
+LABELS_JOB_NAME = frozenset({"job-name", "batch.kubernetes.io/job-name"})
+
 # Annotation on each Job and its Pods: a group may be longer than a label, and outlives its flow on what still runs.
 ANNOTATION_GROUP = f"{GROUP}/concurrency-group"
 
@@ -29,8 +34,12 @@ APPROVED_GUIDE_PREFIX = f"{GROUP}/approved/"
 APPROVED_PREFIX = f"approved.{GROUP}/"
 APPROVED_BY_PREFIX = f"approved-by.{GROUP}/"
 
-MAX_NAME = 63
-_HASH_LENGTH = 8
+# A Job's name is the beginning of its Pods' names and of the host names of Indexed Pods, `<job>-<index>`, which must be
+# DNS labels of at most 63 characters. An index has at most 10 digits: completions is an int32.
+MAX_JOB_NAME = 63 - len("-2147483646")
+# 50 bits: 2,000 steps of 1,000 attempts share one with a chance of 1 in 500,000,000, and then only if the readable
+# parts are the same too.
+_HASH_LENGTH = 10
 
 
 def concurrency_group(chosen: str, generate_name: str, name: str) -> str:
@@ -39,15 +48,15 @@ def concurrency_group(chosen: str, generate_name: str, name: str) -> str:
 
 
 def job_name(flow: str, flow_uid: str, step: str, attempt: int) -> str:
-    """`<flow>-<step>-<attempt>-<hash>`, at most 63 characters; the readable parts are cut, the rest is kept.
+    """`<flow>-<step>-<attempt>-<hash>`, a DNS label of at most 52 characters, as a CronJob's name may be.
 
-    The hash is over (flow UID, step, attempt): a flow re-created under the same name never collides
-    with Jobs that are still going away.
+    The readable parts are cut, and the dots of a flow's name become dashes. The hash is over (flow UID, step, attempt):
+    a flow re-created under the same name never collides with Jobs that are still going away.
     """
-    identity = f"{flow_uid}/{step}/{attempt}".encode()
-    suffix = f"-{attempt}-{hashlib.sha256(identity).hexdigest()[:_HASH_LENGTH]}"
-    room = MAX_NAME - len(suffix) - 1
+    digest = hashlib.sha256(f"{flow_uid}/{step}/{attempt}".encode()).digest()
+    suffix = f"-{attempt}-{base64.b32encode(digest).decode().lower()[:_HASH_LENGTH]}"
+    room = MAX_JOB_NAME - len(suffix) - 1
     flow_room = max(room - len(step), room // 2)
-    head = flow[:flow_room].rstrip("-.")
+    head = flow.replace(".", "-")[:flow_room].rstrip("-")
     tail = step[: room - len(head)].rstrip("-")
     return f"{head}-{tail}{suffix}"

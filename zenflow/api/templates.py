@@ -1,14 +1,17 @@
 """What a step's template may hold. Reads raw steps.
 
 A template is a batch/v1 Job of which labels, annotations and spec are taken. Its own name is ignored, as CronJob
-ignores it, so that a Job can be pasted in; what a person would miss if it were ignored is refused. The rest is for the
-API server to judge when the Job is created.
+ignores it, and so is what Kubernetes generated, so that a Job can be pasted in (`pasted`); what a person would miss if
+it were ignored is refused. Fields and their types are `job_schema`'s business; the rest is for the API server to judge
+when the Job is created.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from zenflow.api.names import RESERVED_LABELS
+from zenflow.api import pasted
+from zenflow.api.labels import check_annotations, check_labels
+from zenflow.api.names import LABEL_FLOW, LABEL_STEP, LABELS_JOB_NAME, RESERVED_LABELS
 from zenflow.api.problems import Problem, Reason, entry, path, quote
 from zenflow.api.translation import of_type, unsupported
 
@@ -66,6 +69,7 @@ def _check_template(template: Mapping[str, Any], field: str, namespace: str) -> 
     elif not isinstance(spec, Mapping):
         yield of_type(where, spec, "object")
     else:
+        yield from _check_selector(spec, where)
         yield from _check_pod(spec.get("template"), path(where, "template"))
 
 
@@ -80,6 +84,25 @@ def _check_job_metadata(metadata: Any, field: str, namespace: str) -> Iterator[P
     for key, why in _OWNED.items():
         if metadata.get(key):
             yield Problem(path(field, key), "", why, "remove it", Reason.FORBIDDEN)
+
+
+def _check_selector(spec: Mapping[str, Any], field: str) -> Iterator[Problem]:
+    """Selector and labels by which a Job knows its Pods: Kubernetes makes them, and refuses any others."""
+    if spec.get("manualSelector") is True:
+        return
+    selector = spec.get("selector")
+    if selector and not pasted.is_generated(selector):
+        remedy = "remove it, or set manualSelector: true if you know that no other Pods match it"
+        yield Problem(path(field, "selector"), "", "Kubernetes selects the Pods of a Job by its UID", remedy)
+    pod = spec.get("template")
+    metadata = pod.get("metadata") if isinstance(pod, Mapping) else None
+    labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
+    if isinstance(labels, Mapping):
+        for label in sorted(LABELS_JOB_NAME.intersection(pasted.written_labels(labels))):
+            where = entry(path(field, "template", "metadata", "labels"), label)
+            message = "Kubernetes sets this label to the name of each Job"
+            remedy = f"remove it; {LABEL_STEP} and {LABEL_FLOW} are the labels that select the Pods of a step"
+            yield Problem(where, quote(labels[label]), message, remedy)
 
 
 def _check_pod(pod: Any, field: str) -> Iterator[Problem]:
@@ -99,24 +122,15 @@ def _check_pod(pod: Any, field: str) -> Iterator[Problem]:
 
 
 def _check_labels(metadata: Any, field: str) -> Iterator[Problem]:
-    """Labels and annotations must be text, or the Job can't be written; those that tell whose Job it is are ours."""
+    """Labels and annotations as Kubernetes takes them; those that tell whose Job it is are ours."""
     if metadata is not None and not isinstance(metadata, Mapping):
         yield of_type(field, metadata, "object")
         return
-    for key in ("labels", "annotations"):
-        yield from check_texts((metadata or {}).get(key), path(field, key))
     labels = (metadata or {}).get("labels")
+    yield from check_labels(labels, path(field, "labels"))
+    yield from check_annotations((metadata or {}).get("annotations"), path(field, "annotations"))
     if not isinstance(labels, Mapping):
         return
     for label in sorted(RESERVED_LABELS.intersection(labels)):
         message = "zenflow sets this label to tell whose Job it is"
         yield Problem(entry(path(field, "labels"), label), quote(labels[label]), message, "remove it")
-
-
-def check_texts(texts: Any, field: str) -> Iterator[Problem]:
-    """A map of text to text, such as labels, annotations or data; absent is fine."""
-    if texts is not None and not isinstance(texts, Mapping):
-        yield of_type(field, texts, "object")
-    for key, value in texts.items() if isinstance(texts, Mapping) else ():
-        if not isinstance(value, str):
-            yield of_type(entry(field, str(key)), value, "string")

@@ -3,16 +3,19 @@
 Knows shapes and bounds, nothing about what a JobFlow means.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 from pydantic import ValidationError
 
-from zenflow.api import formats
+from zenflow.api import durations, formats
 from zenflow.api.problems import Problem, Reason, path, quote
 
 Detail = Mapping[str, Any]
+
+_LITERALS = {"integer": r"[-+]?\d{1,20}", "number": r"[-+]?\d{1,20}(\.\d{1,20})?", "boolean": "true|false"}
 
 _FORMS = {
     "string": "write text",
@@ -37,17 +40,34 @@ def translate(error: ValidationError, prefix: str) -> Iterator[Problem]:
 
 def of_type(field: str, value: Any, expected: str) -> Problem:
     """The Problem of a value that has another JSON type than `expected`."""
-    return Problem(field, quote(value), f"must be of type {expected}", _type_remedy(value, expected))
+    return Problem(field, quote(value), f"must be of type {expected}", _type_remedy(field, value, expected))
 
 
-def _type_remedy(value: Any, expected: str) -> str:
+def _type_remedy(field: str, value: Any, expected: str) -> str:
     match value, expected:
         case bool() | int() | float(), "string":
-            return f"write it in quotes: {quote(str(value).lower() if isinstance(value, bool) else str(value))}"
+            return _duration(quote(value)) if field.endswith(".duration") else f'write it in quotes: "{quote(value)}"'
         case str(), "integer" | "number" | "boolean":
-            return "write it without quotes" if value.strip() else "write a value"
+            return _unquoted(field, value, expected)
         case _:
             return _FORMS[expected]
+
+
+def _duration(number: str) -> str:
+    """A number without its unit was most likely meant as seconds."""
+    written = f"{number}s"
+    return f'write it with a unit: "{written}"' if formats.DURATION.matches(written) else formats.DURATION.remedy
+
+
+def _unquoted(field: str, text: str, expected: str) -> str:
+    """What to write instead of a text: the same without quotes only where that is what is wanted."""
+    if not text.strip():
+        return "write a value"
+    if re.fullmatch(_LITERALS[expected], text.strip()):
+        return "write it without quotes"
+    if expected == "integer" and field.endswith("Seconds") and len(text) <= 64 and formats.DURATION.matches(text):
+        return f"write the seconds as a number: {math.ceil(durations.parse(text).total_seconds())}"
+    return _FORMS[expected]
 
 
 def _type(expected: str) -> Callable[[str, Detail], Problem]:

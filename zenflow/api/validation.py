@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from zenflow.api import dependencies, formats, templates
+from zenflow.api.labels import check_annotations, check_labels
 from zenflow.api.names import API_VERSION, KIND
 from zenflow.api.problems import Problem, Reason, path, quote
 from zenflow.api.translation import of_format, of_type, translate, unsupported
@@ -101,8 +102,8 @@ def _check_metadata(obj: Mapping[str, Any]) -> Iterator[Problem]:
             yield of_type(path("metadata", key), value, "string")
         elif value and not shape.matches(value):
             yield of_format(path("metadata", key), value, shape)
-    for key in ("labels", "annotations"):
-        yield from templates.check_texts(metadata.get(key), path("metadata", key))
+    yield from check_labels(metadata.get("labels"), "metadata.labels")
+    yield from check_annotations(metadata.get("annotations"), "metadata.annotations")
 
 
 def _check_spec(obj: Mapping[str, Any]) -> Iterator[Problem]:

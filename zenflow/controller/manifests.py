@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from zenflow.api import names
+from zenflow.api import names, pasted
 from zenflow.api.types import ConfigMapTemplate, FlowMeta, JobFlow, Step, TemplateMeta, VolumeClaimTemplate
 
 Manifest = dict[str, Any]
@@ -22,8 +22,9 @@ def job(flow: JobFlow, step: Step, attempt: int) -> bytes:
     """The Job of one attempt (semantics.md, sections 1 and 4).
 
     Added to the template: name, labels and concurrency group (also on the Pods), owner; restartPolicy Never and
-    terminationMessagePolicy FallbackToLogsOnError where the template chooses none; backoffLimit 0 where
-    the step has a retryPolicy and the template none of its own. ttlSecondsAfterFinished is left out.
+    terminationMessagePolicy FallbackToLogsOnError where the template chooses none; backoffLimit 0 where the step has a
+    retryPolicy or the flow a podFailurePolicy, and the template neither a backoffLimit nor a backoffLimitPerIndex.
+    Left out: ttlSecondsAfterFinished, and what Kubernetes had generated in a Job that was pasted in.
     """
     template = step.template or {}
     meta = flow.metadata
@@ -46,7 +47,7 @@ def job(flow: JobFlow, step: Step, attempt: int) -> bytes:
                 "namespace": meta.namespace,
                 "ownerReferences": [_owner(meta)],
             },
-            "spec": _job_spec(template.get("spec") or {}, marks, retries_are_ours=step.retry_policy is not None),
+            "spec": _job_spec(template.get("spec") or {}, marks, judged_here=_is_judged_here(flow, step)),
         }
     )
 
@@ -91,16 +92,22 @@ def _described(metadata: Mapping[str, Any] | None, marks: _Marks) -> Manifest:
     """Labels and annotations of a template's metadata; names, owners and finalizers are not the template's to set."""
     given = metadata or {}
     return {
-        "labels": {**(given.get("labels") or {}), **marks.labels},
-        "annotations": {**(given.get("annotations") or {}), **marks.annotations},
+        "labels": {**pasted.written_labels(given.get("labels") or {}), **marks.labels},
+        "annotations": {**pasted.written_annotations(given.get("annotations") or {}), **marks.annotations},
     }
 
 
-def _job_spec(spec: Mapping[str, Any], marks: _Marks, *, retries_are_ours: bool) -> Manifest:
-    result = {key: value for key, value in spec.items() if key != "ttlSecondsAfterFinished"}
-    if retries_are_ours:
-        result.setdefault("backoffLimit", 0)
-    pod = spec.get("template") or {}
+def _is_judged_here(flow: JobFlow, step: Step) -> bool:
+    """Whether a failed Pod is the flow's to retry or to ignore, at once, and not the Job's to retry for ten minutes."""
+    return step.retry_policy is not None or flow.spec.execution_policy.pod_failure_policy is not None
+
+
+def _job_spec(spec: Mapping[str, Any], marks: _Marks, *, judged_here: bool) -> Manifest:
+    result = {key: value for key, value in pasted.written_spec(spec).items() if key != "ttlSecondsAfterFinished"}
+    # With backoffLimitPerIndex a limit of 0 would end the Job at the first failure of any index.
+    if judged_here and result.get("backoffLimitPerIndex") is None and result.get("backoffLimit") is None:
+        result["backoffLimit"] = 0
+    pod = result.get("template") or {}
     result["template"] = {
         "metadata": _described(pod.get("metadata"), marks),
         "spec": _pod_spec(pod.get("spec") or {}),

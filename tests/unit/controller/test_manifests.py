@@ -77,6 +77,34 @@ def test_attempts_do_not_multiply_where_the_step_retries() -> None:
     assert "backoffLimit" not in job(template())["spec"]
 
 
+def test_a_failure_that_the_flow_judges_is_not_retried_by_the_job_first() -> None:
+    """Ignore means at once, and not after six retries in ten minutes."""
+    made = flow({"template": template()}, executionPolicy={"podFailurePolicy": {"rules": []}})
+    spec = json.loads(manifests.job(made, made.spec.steps[0], 1))["spec"]
+    assert spec["backoffLimit"] == 0
+
+
+def test_a_limit_for_each_index_stays_the_only_one() -> None:
+    """With backoffLimit 0 beside it the first failure of any index would end the Job."""
+    made = job(template(backoffLimitPerIndex=1, completionMode="Indexed", completions=4), retryPolicy={})
+    assert "backoffLimit" not in made["spec"]
+
+
+def test_what_kubernetes_generated_in_a_pasted_job_is_left_out() -> None:
+    """The API server refuses the selector and the labels of another Job."""
+    labels = {"batch.kubernetes.io/controller-uid": "u-0", "batch.kubernetes.io/job-name": "ok", "team": "a"}
+    written = template(selector={"matchLabels": {"batch.kubernetes.io/controller-uid": "u-0"}})
+    written["metadata"] = {"labels": dict(labels), "uid": "u-0", "creationTimestamp": None}
+    written["spec"]["template"]["metadata"] = {"labels": dict(labels), "creationTimestamp": None}
+    made = job({**written, "status": {"succeeded": 1}})
+    ours = {"jobflow", "workflow.zen.io/step", "workflow.zen.io/attempt", "workflow.zen.io/flow-uid"}
+    assert "selector" not in made["spec"]
+    assert "status" not in made
+    assert "uid" not in made["metadata"]
+    for metadata in (made["metadata"], made["spec"]["template"]["metadata"]):
+        assert set(metadata["labels"]) == ours | {"team"}
+
+
 def test_children_live_as_long_as_the_flow() -> None:
     """A Job that deleted itself would take its logs with it."""
     assert "ttlSecondsAfterFinished" not in job(template(ttlSecondsAfterFinished=5))["spec"]
