@@ -173,8 +173,9 @@ BAD_FLOWS = (
     BadFlow(
         "escape-sequence",
         flow(manual("a", message="\x1b[2J")),
-        'spec.steps[0].message: Invalid value: "\\u001b[2J": must not contain control characters; remove them',
-        "must not contain control characters; remove them",
+        'spec.steps[0].message: Invalid value: "\\u001b[2J": must not contain control characters or marks that reorder '
+        "text; remove them",
+        "must not contain control characters or marks that reorder text; remove them",
     ),
     BadFlow(
         "no-steps",

@@ -55,10 +55,12 @@ WHEN = Format(
     "(?i)^(|always|true|never|false)$",
     'use "always" or "true" to run the step, "never" or "false" to skip it',
 )
-# Tab and newline are the only control characters: the others would reach a terminal.
+# Tab and newline are the only control characters: the others would reach a terminal. Marks that reorder text, and line
+# separators that only some programs obey, would show a reader something else than was written. They stand here as
+# themselves: the three dialects write their escapes differently.
 TEXT = Format(
-    r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$",
-    "must not contain control characters; remove them",
+    r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f" + "\u2028-\u202e\u2066-\u2069]*$",
+    "must not contain control characters or marks that reorder text; remove them",
 )
 
 BY_PATTERN = {shape.pattern: shape for shape in (STEP_NAME, CONTAINER_NAME, OBJECT_NAME, DURATION, WHEN, TEXT)}

@@ -4,26 +4,14 @@ Nothing that a Job prints or a status says reaches the terminal without passing 
 an escape sequence in it could otherwise move the cursor, rename the window or hide a line.
 """
 
-import re
-import unicodedata
 from datetime import timedelta
 
-# CSI (colours, cursor), then strings ended by ST or BEL (window titles, clipboard), then what is left of two
-# characters. Each in its 7-bit form and in the 8-bit form that starts with a C1 control.
-_ESCAPES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
-    r"|\x1b[ -/]*[0-~]?"
-)
-# Characters that reorder or hide what stands around them: "bidi" overrides, isolates, zero-width marks.
-_REORDERING = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+from zenflow.text import as_line
 
 
 def clean(text: str) -> str:
     """The text on one line, without escape sequences, control characters or marks that reorder it."""
-    plain = _ESCAPES.sub("", text)
-    spaced = plain.replace("\r\n", " ").replace("\n", " ").replace("\t", "    ")
-    return "".join(c for c in spaced if c not in _REORDERING and unicodedata.category(c) not in ("Cc", "Cs"))
+    return as_line(text, hidden="")
 
 
 def log_line(raw: bytes) -> str:

@@ -18,12 +18,9 @@ from prometheus_client.registry import Collector
 from zenflow.api.types import FlowPhase, StepPhase
 from zenflow.controller.memory import Memory
 from zenflow.controller.objects import FlowRecord
+from zenflow.controller.reasons import label
 from zenflow.runtime.cache import Cache
 from zenflow.runtime.reflector import Reflector
-
-# Reasons are words of this controller; a status that somebody else has written must not make a series of each word.
-MOST_REASONS = 30
-OTHER = "Other"
 
 
 class _Step(msgspec.Struct, frozen=True, rename="camel"):
@@ -64,7 +61,7 @@ def count(records: Iterable[FlowRecord], memory: Memory) -> Count:
         if record.has_ended:
             continue
         if phase is FlowPhase.PENDING:
-            result.flows_waiting[_why(record, memory)] += 1
+            result.flows_waiting[label(_why(record, memory))] += 1
             result.wait_since(FlowPhase.PENDING, record.metadata.creation_timestamp)
         _count_steps(record, phase, result)
     return result
@@ -75,7 +72,7 @@ def _count_steps(record: FlowRecord, phase: FlowPhase, result: Count) -> None:
         if step.phase in result.steps:
             result.steps[step.phase] += 1
         if step.reason and step.phase in _WAITING:
-            result.steps_waiting[step.reason] += 1
+            result.steps_waiting[label(step.reason)] += 1
         if phase is FlowPhase.PAUSED and step.phase == StepPhase.PENDING_APPROVAL:
             result.wait_since(FlowPhase.PAUSED, step.start_time)
 
@@ -169,18 +166,11 @@ def _families() -> tuple[GaugeMetricFamily, ...]:
 def _fill(families: tuple[GaugeMetricFamily, ...], sums: Count) -> None:
     counted: tuple[Mapping[str, float], ...] = (
         sums.flows,
-        bounded(sums.flows_waiting),
+        sums.flows_waiting,
         sums.steps,
-        bounded(sums.steps_waiting),
+        sums.steps_waiting,
         sums.since,
     )
     for family, values in zip(families, counted, strict=True):
         for value, number in values.items():
             family.add_metric([value], number)
-
-
-def bounded(reasons: Counter[str]) -> Counter[str]:
-    """The most frequent reasons; the rest under one word."""
-    kept = Counter(dict(reasons.most_common(MOST_REASONS)))
-    rest = reasons.total() - kept.total()
-    return kept + Counter({OTHER: rest}) if rest else kept

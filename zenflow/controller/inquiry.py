@@ -8,6 +8,7 @@ everything else together; one list is asked for when such a standstill has laste
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 import msgspec
 
@@ -19,9 +20,13 @@ from zenflow.runtime.cache import ObjectMeta
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import RuntimeFault
+from zenflow.text import as_message, as_reason
 
 EVENTS = Resource("", "v1", "events", "Event")
 LONGEST_PAUSE = timedelta(minutes=10)
+# Whoever may create Events may create many about one object, each as large as etcd takes (1.5 MB). An object that
+# stands still has a handful: kubelet and the scheduler count repeats on one Event.
+EVENTS_A_PAGE, MOST_PAGES = 10, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +92,20 @@ class Inquiry:
 
     def _ask(self, standstill: Standstill) -> Trouble:
         meta = standstill.metadata
+        about = f"involvedObject.uid={meta.uid}"
         try:
-            pages = self._client.pages(EVENTS, meta.namespace, field_selector=f"involvedObject.uid={meta.uid}")
-            events = [decode_event(item) for page in pages for item in page.items]
+            pages = self._client.pages(EVENTS, meta.namespace, field_selector=about, limit=EVENTS_A_PAGE)
+            events = [decode_event(item) for page in islice(pages, MOST_PAGES) for item in page.items]
         except RuntimeFault:
             return standstill.trouble
         if not events:
             return standstill.trouble
         latest = max(events, key=lambda event: event.weight)
         # No warning: it may only be slow, as with a large image. Then its last news is told under our own reason.
-        reason = latest.reason if latest.is_warning else standstill.trouble.reason
-        text = latest.message if latest.is_warning else f"not started, last heard: {latest.message}"
+        own = standstill.trouble.reason
+        reason = as_reason(latest.reason, own) if latest.is_warning else own
+        said = as_message(latest.message)
+        text = said if latest.is_warning else f"not started, last heard: {said}"
         message = f"{standstill.kind} {meta.name}: {text}"
         return Trouble(reason, advise(reason, message, meta.name, standstill.kind.lower()), standstill.since)
 

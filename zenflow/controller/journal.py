@@ -10,6 +10,7 @@ from zenflow.api.types import JobFlow, JobFlowStatus, Step, StepPhase
 from zenflow.controller.changes import changed_steps
 from zenflow.controller.handover import Handover
 from zenflow.controller.metrics import FlowMetrics, end_reason
+from zenflow.controller.reasons import label
 
 
 class Listener(Protocol):
@@ -48,7 +49,7 @@ class Journal:
 
     def refused(self, kind: str, name: str, reason: str) -> None:
         """The API server did not take a child."""
-        self._metrics.refusals.labels(reason).inc()
+        self._metrics.refusals.labels(label(reason)).inc()
         self._log.warning("creation refused", kind=kind, name=name, reason=reason)
 
     def flow_deleted(self) -> None:

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from zenflow.api.types import FlowPhase, JobFlow, JobFlowStatus, StepPhase, StepStatus
 from zenflow.controller.changes import changed_steps
+from zenflow.controller.reasons import label
 
 # A flow may take a second or some days.
 _LONG: Final = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400, 259200)
@@ -117,7 +118,7 @@ class FlowMetrics:
         if flow.status.start_time is None and status.start_time is not None:
             self.flow_wait.observe(_seconds(flow.metadata.creation_timestamp, status.start_time))
         if status.phase is not None and status.phase.is_terminal and status.phase is not flow.status.phase:
-            self.flows_completed.labels(status.phase.value, end_reason(status)).inc()
+            self.flows_completed.labels(status.phase.value, label(end_reason(status))).inc()
             if status.start_time is not None and status.completion_time is not None:
                 seconds = _seconds(status.start_time, status.completion_time)
                 self.flow_duration.labels(status.phase.value).observe(seconds)
@@ -127,7 +128,7 @@ class FlowMetrics:
             self.retries.inc(now.retry_count - was.retry_count)
         if not now.phase.is_terminal or was.phase is now.phase:
             return
-        self.steps_completed.labels(now.phase.value, now.reason or "").inc()
+        self.steps_completed.labels(now.phase.value, label(now.reason or "")).inc()
         if now.start_time is None or now.completion_time is None:
             return
         seconds = _seconds(now.start_time, now.completion_time)

@@ -6,11 +6,11 @@ from typing import assert_never
 from zenflow.api.types import Step, StepPhase, StepStatus
 from zenflow.dag import report
 from zenflow.dag.actions import Decision
-from zenflow.dag.failures import cut
 from zenflow.dag.flows import Failure
 from zenflow.dag.publication import next_wake, overdue, publish, record_before, to_delete
 from zenflow.dag.snapshot import Snapshot
 from zenflow.dag.steps import FLOW_FAILED, Asking, Ended, Retrying, Running, Standing, Unstarted, pending, skip, stamp
+from zenflow.text import as_message
 
 
 def wind_down(snapshot: Snapshot, standings: Sequence[Standing], failure: Failure) -> Decision:
@@ -102,7 +102,7 @@ def _cut_off_status(status: StepStatus, snapshot: Snapshot, failure: Failure) ->
     end = {
         "phase": StepPhase.FAILED if has_run else StepPhase.SKIPPED,
         "reason": failure.reason if has_run else FLOW_FAILED,
-        "message": cut(failure.message) if has_run else _too_late(failure),
+        "message": as_message(failure.message) if has_run else _too_late(failure),
         "completion_time": stamp(snapshot.now),
         "next_retry_time": None,
         "waiting_since": None,
@@ -117,7 +117,7 @@ def _never_run(step: Step, snapshot: Snapshot, failure: Failure) -> StepStatus:
 def _give_up(standing: Retrying, failure: Failure) -> StepStatus:
     """A step whose retry is not made. Its reason tells it from the step that the flow failed by."""
     text = f"No retry: the flow failed first ({failure.reason}). {standing.failed.message or ''}"
-    return standing.failed.model_copy(update={"reason": FLOW_FAILED, "message": cut(text.rstrip())})
+    return standing.failed.model_copy(update={"reason": FLOW_FAILED, "message": as_message(text.rstrip())})
 
 
 def _too_late(failure: Failure) -> str:

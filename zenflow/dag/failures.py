@@ -3,21 +3,13 @@
 import re
 from collections.abc import Sequence
 
-from zenflow.api.types import (
-    MAX_STATUS_MESSAGE,
-    ExitCodeOperator,
-    OnExitCodes,
-    PodFailureAction,
-    PodFailurePolicy,
-)
+from zenflow.api.types import ExitCodeOperator, OnExitCodes, PodFailureAction, PodFailurePolicy
 from zenflow.dag.snapshot import JOB_DELETED, Attempt, ContainerExit
+from zenflow.text import as_message
 
 DEFAULT_CONTAINER = "main"
 
 _EXIT = re.compile(r"container (\S+) exited with (\d{1,3})(?: \((\w+)\))?(?:: (.*))?", re.DOTALL)
-_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\r(?=\n)")
-# Control characters but tab and newline, marks that reorder text, and halves of surrogate pairs, which are no UTF-8.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def verdict(
@@ -37,12 +29,12 @@ def verdict(
 def explain(attempt: Attempt) -> str:
     """One sentence on why an attempt failed: the Job's own words and the last lines of the failed container."""
     if attempt.reason == JOB_DELETED or (attempt.is_gone and not attempt.exits):
-        return cut(attempt.message)
+        return as_message(attempt.message)
     head = f"Job {attempt.job_name} failed"
     if attempt.reason:
         head += f" ({attempt.reason})"
     cause = describe_exit(attempt.exits[-1]) if attempt.exits else attempt.message
-    return cut(f"{head}: {cause}" if cause else head)
+    return as_message(f"{head}: {cause}" if cause else head)
 
 
 def describe_exit(exited: ContainerExit) -> str:
@@ -61,19 +53,6 @@ def read_exit(text: str) -> ContainerExit | None:
         return None
     container, code, reason, message = told.groups(default="")
     return ContainerExit(container=container, exit_code=int(code), reason=reason, message=message)
-
-
-def cut(text: str) -> str:
-    """At most 1 KiB of UTF-8, so that a status stays small; the end, where errors stand, is kept.
-
-    Whatever others wrote passes here, so what a terminal would obey rather than show is taken out.
-    """
-    text = _UNPRINTABLE.sub("\ufffd", _ESCAPES.sub("", text))
-    raw = text.encode()
-    if len(raw) <= MAX_STATUS_MESSAGE:
-        return text
-    head, tail = raw[:256], raw[-(MAX_STATUS_MESSAGE - 256 - 5) :]
-    return head.decode(errors="ignore") + " ... " + tail.decode(errors="ignore")
 
 
 def _of_container(rule: OnExitCodes, exits: Sequence[ContainerExit], has_main: bool) -> list[ContainerExit]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from zenflow.api.types import ConcurrencyPolicy
-from zenflow.dag.failures import cut
 from zenflow.dag.remedies import advise
 from zenflow.dag.snapshot import Rival, Snapshot
 from zenflow.dag.steps import BACKOFF_LIMIT_EXCEEDED, FLOW_FAILED, Ended, Retrying, Standing
+from zenflow.text import as_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _completion(standing: Ended) -> float:
 
 def _over_budget(standing: Retrying, limit: int) -> Ended:
     text = f"No retry: the flow's backoffLimit ({limit}) is used up. {standing.failed.message or ''}".strip()
-    status = standing.failed.model_copy(update={"reason": BACKOFF_LIMIT_EXCEEDED, "message": cut(text)})
+    status = standing.failed.model_copy(update={"reason": BACKOFF_LIMIT_EXCEEDED, "message": as_message(text)})
     return Ended(standing.step, status)
 
 

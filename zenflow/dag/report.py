@@ -13,10 +13,10 @@ from zenflow.api.types import (
     StepPhase,
     StepStatus,
 )
-from zenflow.dag.failures import cut
 from zenflow.dag.flows import Failure, start_of
 from zenflow.dag.snapshot import Snapshot
 from zenflow.dag.steps import SUSPENDED, UNSTAMPED, stamp
+from zenflow.text import as_message
 
 _NAMES_SHOWN = 3
 
@@ -67,12 +67,12 @@ def _status(
     begins = phase in (FlowPhase.RUNNING, FlowPhase.PAUSED, FlowPhase.SUCCEEDED)
     return JobFlowStatus(
         phase=phase,
-        message=cut(message),
+        message=as_message(message),
         observed_generation=snapshot.flow.metadata.generation,
         waiting_since=_waiting_since(snapshot, phase),
         start_time=start_of(snapshot) or (now if begins else None),
         completion_time=now if phase.is_terminal else None,
-        conditions=_conditions(snapshot, phase, reason, cut(message), is_asking=_is_asking(phase, steps)),
+        conditions=_conditions(snapshot, phase, reason, as_message(message), is_asking=_is_asking(phase, steps)),
         progress=_count(steps),
         steps=tuple(steps),
     )

@@ -1,4 +1,8 @@
-"""All that a decision may look at, `now` included. Built by `controller.observer`, read by everything in `dag`."""
+"""All that a decision may look at, `now` included. Built by `controller.observer`, read by everything in `dag`.
+
+The values here that hold text of others clean and cut it as they are made, so nothing else can be decided from, kept or
+shown: a container name, a reason, a message is what `zenflow.text` leaves of it, whoever made the value.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,9 +11,12 @@ from enum import Enum, auto
 
 from zenflow.api.types import ConcurrencyPolicy, JobFlow
 from zenflow.dag.graph import Graph
+from zenflow.text import as_message, as_reason
 
 # The reason of an attempt whose Job someone deleted while its step ran.
 JOB_DELETED = "JobDeleted"
+# In place of a reason that is none, or is a word of ours in the mouth of others.
+UNKNOWN = "Unknown"
 
 
 class Outcome(Enum):
@@ -30,6 +37,10 @@ class ContainerExit:
     message: str  # its last lines, or what it wrote to its termination log
     finished_at: datetime | None = None
 
+    def __post_init__(self) -> None:
+        _set(self, container=as_message(self.container), reason=as_reason(self.reason, ""))
+        _set(self, message=as_message(self.message))
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -42,6 +53,9 @@ class Trouble:
     message: str
     since: datetime | None = None
     look_again_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        _set(self, reason=as_reason(self.reason, UNKNOWN), message=as_message(self.message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,9 @@ class Attempt:
     exits: tuple[ContainerExit, ...] = ()
     trouble: Trouble | None = None
     settles_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        _set(self, reason=as_reason(self.reason, ""), message=as_message(self.message))
 
     @property
     def is_active(self) -> bool:
@@ -109,6 +126,9 @@ class Refusal:
     is_final: bool = False
     retry_at: datetime | None = None
 
+    def __post_init__(self) -> None:
+        _set(self, reason=as_reason(self.reason, UNKNOWN), message=as_message(self.message))
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -135,3 +155,9 @@ class Snapshot:
     def has_started(self) -> bool:
         """Whether the flow has had its turn: recorded in its status, or evident from its Jobs."""
         return self.flow.status.start_time is not None or bool(self.attempts)
+
+
+def _set(value: object, **texts: str) -> None:
+    """Frozen from its construction on, not before."""
+    for name, text in texts.items():
+        object.__setattr__(value, name, text)

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from zenflow.api.names import APPROVED_BY_PREFIX, APPROVED_PREFIX
 from zenflow.api.templates import container_names
 from zenflow.api.types import JobRef, PodFailureAction, PodFailurePolicy, Step, StepPhase, StepStatus, StepType
-from zenflow.dag.failures import DEFAULT_CONTAINER, cut, describe_exit, explain, read_exit, verdict
+from zenflow.dag.failures import DEFAULT_CONTAINER, describe_exit, explain, read_exit, verdict
 from zenflow.dag.retries import retries_left, wait_before
-from zenflow.dag.snapshot import JOB_DELETED, Attempt, Outcome, Snapshot
+from zenflow.dag.snapshot import JOB_DELETED, UNKNOWN, Attempt, Outcome, Snapshot
+from zenflow.text import as_message
 
 # Reasons that decisions read back from a recorded status.
 WHEN_FALSE = "WhenFalse"
@@ -23,6 +24,10 @@ APPROVED = "Approved"
 REJECTED = "Rejected"
 SUSPENDED = "Suspended"
 UNSTAMPED = "UnstampedApproval"
+
+DECISIVE = frozenset(
+    {"Backoff", WHEN_FALSE, BACKOFF_LIMIT_EXCEEDED, FLOW_FAILED, APPROVED, REJECTED, SUSPENDED, UNSTAMPED}
+)
 
 # Under these a recorded message tells of an earlier attempt and is kept; any other is about something that has passed.
 _REASONS_OF_EVIDENCE = frozenset({None, "Backoff", SUSPENDED})
@@ -126,20 +131,20 @@ def ask(step: Step, recorded: StepStatus | None, snapshot: Snapshot) -> Asking |
     """A Manual step that has been reached: answered already, too late, or waiting."""
     annotations = snapshot.flow.metadata.annotations
     answer = annotations.get(APPROVED_PREFIX + step.name)
-    who = cut(annotations.get(APPROVED_BY_PREFIX + step.name, ""))
+    who = as_message(annotations.get(APPROVED_BY_PREFIX + step.name, ""))
     status = StepStatus(
         name=step.name,
         phase=StepPhase.PENDING_APPROVAL,
         reason=UNSTAMPED if answer is not None and not who else "ApprovalRequired",
-        message=step.message or f"Waiting for approval of step {step.name}",
+        message=as_message(step.message.strip()) or f"Waiting for approval of step {step.name}",
         start_time=recorded.start_time if recorded else stamp(snapshot.now),
     )
     # Without a stamp nobody has been asked whether this person may: such an answer counts for nothing.
     if who and answer == "true":
-        text = cut(f"Approved by {who}")
+        text = as_message(f"Approved by {who}")
         return Ended(step, _end(status, StepPhase.SUCCEEDED, APPROVED, text, snapshot.now, approved_by=who))
     if who and answer == "false":
-        text = cut(f"Rejected by {who}")
+        text = as_message(f"Rejected by {who}")
         return Ended(step, _end(status, StepPhase.FAILED, REJECTED, text, snapshot.now, approved_by=who))
     deadline = times_out_at(step, status.start_time)
     if deadline is not None and snapshot.now >= deadline:
@@ -191,7 +196,7 @@ def hold(
     known = recorded.waiting_since if recorded is not None and recorded.reason == reason else None
     held = {
         "reason": reason,
-        "message": cut(message) if message else status.message,
+        "message": as_message(message) if message else status.message,
         "waiting_since": known or stamp(now),
     }
     return status.model_copy(update=held)
@@ -283,13 +288,17 @@ def _describe(step: Step, recorded: StepStatus | None, attempts: Sequence[Attemp
         retry_count=latest.number - 1,
         job_ref=JobRef(name=latest.job_name, uid=latest.job_uid),
         exit_code=exits[-1].exit_code if exits else (recorded.exit_code if recorded else None),
-        message=recorded.message if recorded and recorded.reason in _REASONS_OF_EVIDENCE else None,
+        message=as_message(recorded.message or "") or None
+        if recorded and recorded.reason in _REASONS_OF_EVIDENCE
+        else None,
     )
     tell_at = troubled_at(latest)
     if latest.trouble is not None and tell_at is not None and now >= tell_at:
-        return hold(status, None, latest.trouble.since or now, latest.trouble.reason, cut(latest.trouble.message))
+        # Whoever writes Events chooses their reasons: none may look like a word that decisions read back.
+        reason = UNKNOWN if latest.trouble.reason in DECISIVE else latest.trouble.reason
+        return hold(status, None, latest.trouble.since or now, reason, latest.trouble.message)
     if latest.exits:
-        return status.model_copy(update={"message": cut(describe_exit(latest.exits[-1]))})
+        return status.model_copy(update={"message": as_message(describe_exit(latest.exits[-1]))})
     return status
 
 

@@ -11,7 +11,6 @@ from zenflow.api.names import job_name
 from zenflow.api.types import Step, StepPhase, StepStatus, StepType
 from zenflow.dag import report
 from zenflow.dag.actions import Action, CreateJob, Decision
-from zenflow.dag.failures import cut
 from zenflow.dag.publication import next_wake, overdue, publish, record_before, to_delete
 from zenflow.dag.snapshot import Refusal, Snapshot
 from zenflow.dag.steps import (
@@ -32,6 +31,7 @@ from zenflow.dag.steps import (
     start,
     wait,
 )
+from zenflow.text import as_message
 
 _SKIP_WORDS = frozenset({"never", "false"})
 
@@ -57,7 +57,7 @@ def settle_refusal(standing: Standing, snapshot: Snapshot) -> Standing:
     verdict = {
         "phase": StepPhase.FAILED,
         "reason": refusal.reason,
-        "message": cut(refusal.message),
+        "message": as_message(refusal.message),
         "completion_time": now,
     }
     return Ended(standing.step, base.model_copy(update=verdict))

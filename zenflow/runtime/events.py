@@ -17,10 +17,11 @@ import msgspec
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import NotFound, RuntimeFault
+from zenflow.text import as_message, as_reason
 
 EVENTS = Resource("", "v1", "events", "Event")
-# The API server refuses a longer message (core validation).
-MAX_MESSAGE = 1024
+# In place of a reason that is none.
+UNNAMED = "Unknown"
 # client-go's spam filter: so many requests about one object at once, then one in five minutes.
 BURST, REFILL_SECONDS = 25, 300.0
 # Series and budgets remembered. Beyond that the oldest are forgotten, and told of again as if new.
@@ -64,9 +65,9 @@ class EventRecorder:
         """Tell of something that happened to the object.
 
         `reference` is a core/v1 ObjectReference (apiVersion, kind, name, namespace, uid, resourceVersion); `reason` a
-        CamelCase word; `message` a sentence, cut at 1 KiB.
+        CamelCase word; `message` a sentence. Both are made what a terminal and the API server can take.
         """
-        message = _cut(message)
+        reason, message = as_reason(reason, UNNAMED), as_message(message)
         key = (reference.get("uid", ""), reference.get("name", ""), type_, reason, message)
         with self._lock:
             series = self._series.get(key)
@@ -128,11 +129,6 @@ class EventRecorder:
         self._budgets.move_to_end(uid)
         _trim(self._budgets)
         return affordable
-
-
-def _cut(message: str) -> str:
-    """At most 1 KiB of UTF-8, whole characters."""
-    return message.encode()[:MAX_MESSAGE].decode(errors="ignore")
 
 
 def _trim(remembered: OrderedDict[Any, Any]) -> None:

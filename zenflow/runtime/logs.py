@@ -10,7 +10,10 @@ from typing import Any, Literal, TextIO
 import msgspec
 import structlog
 
+from zenflow.text import as_message
+
 Format = Literal["json", "console"]
+_LONGEST_TRACEBACK = 16 * 1024
 
 
 def configure(format_: Format = "json", level: str = "info", stream: TextIO | None = None) -> None:
@@ -27,6 +30,7 @@ def configure(format_: Format = "json", level: str = "info", stream: TextIO | No
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _bounded,
     ]
     renderers = _renderers(format_, out)
     structlog.configure(
@@ -52,7 +56,24 @@ def _catch_standard_library(out: TextIO, threshold: int, facts: list[Any], rende
 def _renderers(format_: Format, out: TextIO) -> list[Any]:
     if format_ == "console":
         return [structlog.dev.ConsoleRenderer(colors=out.isatty())]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_as_json)]
+    return [
+        structlog.processors.format_exc_info,
+        _short_traceback,
+        structlog.processors.JSONRenderer(serializer=_as_json),
+    ]
+
+
+def _bounded(_logger: Any, _method: str, line: Any) -> Any:
+    """Facts that are text on one line and short: an error's message may hold what others wrote, and as much of it."""
+    texts = {key: str(value) for key, value in line.items() if isinstance(value, str | Exception) and key != "exc_info"}
+    return {**line, **{key: as_message(text) for key, text in texts.items()}}
+
+
+def _short_traceback(_logger: Any, _method: str, line: Any) -> Any:
+    """Its end names the error. Halves of surrogate pairs have no UTF-8, so no JSON either."""
+    if "exception" in line:
+        line["exception"] = line["exception"][-_LONGEST_TRACEBACK:].encode(errors="replace").decode()
+    return line
 
 
 def _as_json(line: Any, **_: Any) -> str:

@@ -21,7 +21,7 @@ from zenflow.cli.text import clean, elapsed, log_line
         ("bell\x07 back\x08space", "bell backspace"),
         ("\x1b]0;never ended", ""),
         ("cut off\x1b", "cut off"),
-        ("two\nlines\ttabbed", "two lines    tabbed"),
+        ("two\nlines\ttabbed", "two | lines    tabbed"),
         ("abc\u202edcba", "abcdcba"),
         ("zero\u200bwidth", "zerowidth"),
         ("naïve Ünïcödé 日本 🎉", "naïve Ünïcödé 日本 🎉"),

@@ -6,9 +6,10 @@ from collections import Counter
 from prometheus_client import CollectorRegistry
 
 from zenflow.api.types import FlowPhase
-from zenflow.controller.census import MOST_REASONS, OTHER, Census, bounded, count
+from zenflow.controller.census import Census, count
 from zenflow.controller.memory import Memory
 from zenflow.controller.objects import JOBFLOWS, FlowRecord, decode_flow
+from zenflow.controller.reasons import OTHER
 from zenflow.dag.snapshot import Refusal
 from zenflow.runtime.informer import Informer
 
@@ -74,13 +75,12 @@ def test_a_status_of_another_shape_is_counted_as_far_as_it_can_be_read() -> None
     assert "Odd" not in sums.steps
 
 
-def test_reasons_are_bounded() -> None:
-    """Words beyond the bound share one series, and none is lost from the sum."""
-    words = Counter({f"Word{n}": n + 1 for n in range(MOST_REASONS + 5)})
-    kept = bounded(words)
-    assert len(kept) == MOST_REASONS + 1
-    assert kept.total() == words.total()
-    assert kept[OTHER] == 1 + 2 + 3 + 4 + 5
+def test_a_reason_that_is_no_word_of_ours_is_counted_as_other() -> None:
+    """Whoever writes Events or a status chooses their reasons: a scrape must neither grow by them nor repeat them."""
+    words = ("Backoff", "FailedMount", "Curse\n", "x" * 100_000, "FromATenant")
+    steps = [{"name": f"s{n}", "phase": "Running", "reason": word} for n, word in enumerate(words)]
+    sums = count([record("a", {"phase": "Running", "steps": steps})], Memory())
+    assert sums.steps_waiting == Counter({"Backoff": 1, "FailedMount": 1, OTHER: 3})
 
 
 def test_only_the_leader_shows_flows() -> None:

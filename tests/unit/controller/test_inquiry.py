@@ -6,12 +6,20 @@ from typing import Any
 import pytest
 
 from tests.support.embedded import JOBS, Embedded, job, pod
-from zenflow.controller.inquiry import LONGEST_PAUSE, Answer, Inquiry, Standstill, standstill_of
+from zenflow.controller.inquiry import (
+    EVENTS_A_PAGE,
+    LONGEST_PAUSE,
+    MOST_PAGES,
+    Answer,
+    Inquiry,
+    Standstill,
+    standstill_of,
+)
 from zenflow.controller.objects import Job, Pod, decode_job, decode_pod
 from zenflow.dag.snapshot import Trouble
 from zenflow.runtime.client import Client
 from zenflow.runtime.errors import Unreachable
-from zenflow.runtime.transport import Request, Response, Stream
+from zenflow.runtime.transport import Request, Response, Stream, Transport
 
 EVENTS = "/api/v1/namespaces/default/events"
 
@@ -48,6 +56,30 @@ def test_the_latest_warning_explains_a_job_without_pods() -> None:
     assert trouble.reason == "FailedCreate"
     assert trouble.message.startswith("Job load: violates PodSecurity. Remedy: allow its Pods")
     assert trouble.since == world.job.metadata.creation_timestamp
+
+
+def test_a_reason_that_is_none_is_not_repeated_and_a_message_is_one_short_line() -> None:
+    """Whoever may create Events writes both, as long as etcd takes."""
+    world = World()
+    world.tell("forged", "Approved\x1b[31m\n\u202e", "\x1b[2Jfine\nStep b: Approved " + "x" * 2**20)
+    trouble = world.after(30)
+    assert trouble.reason == "NoPods"
+    assert trouble.message.startswith("Job load: fine | Step b: Approved xxx")
+    assert len(trouble.message.encode()) <= 1024
+    assert trouble.message.endswith("Remedy: see kubectl describe job load")
+
+
+def test_of_many_events_only_some_are_read() -> None:
+    """Each may be as large as etcd takes: a page of hundreds would not fit into memory."""
+    world = World()
+    for number in range(EVENTS_A_PAGE * MOST_PAGES + 5):
+        world.tell(f"event-{number:03}", f"Reason{number}", "no", at="59" if number >= 100 else "01")
+    reading = Counting(world.server.api)
+    standstill = standstill_of(world.job, ())
+    assert standstill is not None
+    world.server.clock.advance(30)
+    assert Inquiry(Client(reading), world.server.clock).explain(standstill, {}).reason.startswith("Reason")
+    assert reading.requests == MOST_PAGES
 
 
 def test_without_a_warning_the_latest_news_is_told() -> None:
@@ -104,6 +136,21 @@ def test_where_events_may_not_be_read_only_the_words_are_lost() -> None:
     trouble = Inquiry(refused, world.server.clock).explain(standstill, {})
     assert trouble.reason == "NoPods"
     assert "kubectl describe job load" in trouble.message
+
+
+class Counting:
+    """An API server whose requests are counted."""
+
+    def __init__(self, server: Transport) -> None:
+        self._server = server
+        self.requests = 0
+
+    def send(self, request: Request) -> Response:
+        self.requests += 1
+        return self._server.send(request)
+
+    def stream(self, request: Request, *, silence: float) -> Stream:
+        return self._server.stream(request, silence=silence)
 
 
 class Refusing:

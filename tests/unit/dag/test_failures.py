@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.builders import Scene, exited, job, on_exit, rules
 from zenflow.api.types import ExitCodeOperator, PodFailureAction, PodFailurePolicy
-from zenflow.dag.failures import cut, describe_exit, explain, read_exit, verdict
+from zenflow.dag.failures import describe_exit, explain, read_exit, verdict
 from zenflow.dag.snapshot import Attempt, ContainerExit
 
 IGNORE, COUNT, FAIL_JOB = PodFailureAction.IGNORE, PodFailureAction.COUNT, PodFailureAction.FAIL_JOB
@@ -107,61 +107,14 @@ def test_an_exit_names_its_reason_where_it_tells_something(reason: str, text: st
     assert describe_exit(ContainerExit("main", 1, reason, "")) == text
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param("x" * 5000, id="ascii"),
-        pytest.param("é" * 5000, id="two bytes"),
-        pytest.param("x" + "🙂" * 5000, id="four bytes, cut in the middle"),
-        pytest.param("\x00" * 5000, id="control characters"),
-    ],
-)
-def test_a_cut_message_is_at_most_a_kibibyte(text: str) -> None:
-    """Of UTF-8, whatever it consists of."""
-    assert 1000 < len(cut(text).encode()) <= 1024
-
-
-def test_marks_that_reorder_text_do_not_reach_a_status() -> None:
-    """They would show `safe.exe` as what it is not; a terminal obeys them as it does escape sequences."""
-    assert cut("safe\u202egnp.exe") == "safe\ufffdgnp.exe"
-
-
-def test_a_cut_message_keeps_its_head_and_its_end() -> None:
-    """The head names the step or Job, and errors stand at the end of a log."""
-    shortened = cut("Job x failed: " + "noise " * 1000 + "fatal: disk full")
-    assert shortened.startswith("Job x failed: ")
-    assert shortened.endswith("fatal: disk full")
-
-
 @pytest.mark.parametrize("reason", ["", "OOMKilled"])
 @pytest.mark.parametrize("message", ["", "no disk: /data\nno luck"])
 def test_an_exit_that_was_told_can_be_read_back(message: str, reason: str) -> None:
     """It is kept in a status alone once its Pod is gone."""
     told = ContainerExit(container="main", exit_code=137, reason=reason, message=message)
-    assert read_exit(cut(describe_exit(told))) == told
+    assert read_exit(describe_exit(told)) == told
 
 
 def test_no_other_message_is_read_as_an_exit() -> None:
     """That of an earlier attempt, above all, which a retry keeps."""
     assert read_exit("Job a-1 failed (BackoffLimitExceeded): container main exited with 3") is None
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        pytest.param("\x1b[31mred\x1b[0m", "red", id="colours"),
-        pytest.param("\x1b]0;title\x07text", "text", id="the window's title"),
-        pytest.param("a\r\nb\tc", "a\nb\tc", id="lines stay lines"),
-        pytest.param("\x00\x07\x9b", "\ufffd\ufffd\ufffd", id="binary"),
-        pytest.param("half a pair \ud83d", "half a pair \ufffd", id="no UTF-8"),
-        pytest.param("Zoë 🚀", "Zoë 🚀", id="text"),
-    ],
-)
-def test_what_a_terminal_would_obey_is_taken_out(text: str, shown: str) -> None:
-    """`kubectl describe` prints a status as it is."""
-    assert cut(text) == shown
-
-
-def test_a_message_of_a_kibibyte_is_left_alone() -> None:
-    """Nothing is cut that fits."""
-    assert cut("x" * 1024) == "x" * 1024

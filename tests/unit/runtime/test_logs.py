@@ -39,6 +39,19 @@ def test_a_traceback_stays_in_its_line() -> None:
     assert "ZeroDivisionError: a bug" in json.loads(line)["exception"]
 
 
+def test_a_fact_of_any_size_and_kind_is_one_short_line() -> None:
+    """An error's text may hold what somebody else wrote, a megabyte of it, or halves of surrogate pairs."""
+    out = io.StringIO()
+    configure("json", "info", out)
+    words = "\x1b[2J\ud800\nINFO all is well\u202e" + "x" * 2**20
+    structlog.get_logger().error("failed", error=ValueError(words), said=words, exc_info=ValueError(words))
+    (line,) = map(json.loads, out.getvalue().splitlines())
+    assert line["error"] == line["said"]
+    assert len(line["said"].encode()) <= 1024
+    assert not set("\x1b\n\u202e") & set(line["said"])
+    assert len(line["exception"]) <= 16 * 1024
+
+
 @pytest.mark.parametrize(("level", "seen"), [("debug", 3), ("info", 2), ("warning", 1), ("error", 0)])
 def test_what_is_below_the_level_is_not_written(level: str, seen: int) -> None:
     """Each level hides those below it."""
