@@ -15,8 +15,8 @@ from tests.simulation.shapes import step
 from tests.simulation.stories import patch_flow
 from tests.simulation.test_concurrency import delete
 from tests.simulation.world import Simulation
-from zenflow.controller.objects import CLAIMS, CONFIG_MAPS, JOBFLOWS
-from zenflow.local.script import Outcome, by_rules
+from zenflow.controller.objects import CLAIMS, JOBFLOWS
+from zenflow.local.containers.script import Outcome, by_rules
 from zenflow.runtime.client import Client
 
 NIGHTLY = {"concurrencyGroup": "nightly"}
@@ -129,25 +129,13 @@ def test_a_newcomer_that_replaces_ends_all_that_wait() -> None:
 def test_a_flow_that_ended_before_it_started_is_deleted_in_time() -> None:
     """Whoever runs in its group: a deletion needs no turn."""
     simulation = simulate(300)
-    simulation.submit("older", [step("a")], executionPolicy=NIGHTLY)
-    simulation.later(2, conflict(simulation))
+    simulation.later(0, create("one"))
+    simulation.later(1, create("two", policy={**NIGHTLY, "ttlSecondsAfterFinished": 10}))
+    simulation.later(2, create("three", policy={**NIGHTLY, "concurrencyPolicy": "Replace"}))
     simulation.settle(60)
-    assert simulation.history.is_deleted(simulation.history.flow("conflicting"))
-    assert phase(simulation, "older") == "Running"
-    assert simulation.replica.reconciles < 30
-
-
-def conflict(simulation: Simulation) -> Callable[[Client], object]:
-    """A flow beside others, whose ConfigMap exists already; then one of its group starts."""
-    template = {"metadata": {"name": "taken"}, "data": {}}
-
-    def act(client: Client) -> None:
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "taken"}}
-        client.create(CONFIG_MAPS, json.dumps(body).encode(), "default")
-        policy = {**NIGHTLY, "concurrencyPolicy": "Allow", "ttlSecondsAfterFinished": 10}
-        create("conflicting", policy=policy, resourceTemplates={"configMapTemplates": [template]})(client)
-
-    return act
+    assert simulation.history.is_deleted(simulation.history.flow("two"))
+    assert phase(simulation, "three") == "Running"
+    assert simulation.replica.reconciles < 20
 
 
 def test_a_newcomer_has_its_turn_when_the_other_moves_to_another_group() -> None:
