@@ -2,6 +2,8 @@
 
 import contextlib
 import http.client
+import logging
+import select
 import shutil
 import socket
 import ssl
@@ -12,13 +14,26 @@ from pathlib import Path
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from tests.support.httpd import Authority
 from tests.support.waiting import eventually
 from zenflow.runtime.metrics import Metrics
-from zenflow.runtime.serving import MAX_BODY, MAX_CONNECTIONS, Answer, Certificate, HttpServer, health, metrics, webhook
+from zenflow.runtime.serving import (
+    MAX_ANSWERS,
+    MAX_BODY,
+    MAX_CONNECTIONS,
+    Answer,
+    Certificate,
+    HttpServer,
+    health,
+    metrics,
+    webhook,
+)
 
 POST, GET = "POST", "GET"
+# Broken connections are a line for those who debug; here there are many.
+LOG = structlog.wrap_logger(structlog.PrintLogger(), wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
 
 
 @contextlib.contextmanager
@@ -58,7 +73,7 @@ def server(problems: list[str]) -> Iterator[HttpServer]:
         (POST, "/validate"): webhook(review),
         (GET, "/bug"): fail,
     }
-    with running(HttpServer(("127.0.0.1", 0), routes, log=structlog.get_logger())) as made:
+    with running(HttpServer(("127.0.0.1", 0), routes, log=LOG)) as made:
         yield made
 
 
@@ -152,20 +167,87 @@ def test_garbage_gets_no_review_and_does_no_harm(server: HttpServer, data: bytes
     assert ask(server, GET, "/readyz") == (200, b"ok")
 
 
+def strangers(server: HttpServer, data: bytes) -> list[socket.socket]:
+    """As many as have room, each with so much said."""
+    made = [socket.create_connection(("127.0.0.1", server.port), timeout=5) for _ in range(MAX_CONNECTIONS)]
+    for each in made:
+        each.sendall(data)
+    return made
+
+
+@pytest.mark.proves("security.ports-under-garbage")
+@pytest.mark.parametrize("said", [b"", b"GET /readyz HT", b"POST /validate HTTP/1.1\r\nContent-Length: 99\r\n\r\n{"])
+def test_strangers_who_say_half_of_something_keep_nobody_out(server: HttpServer, said: bytes) -> None:
+    """A probe is answered although every place is taken; who has waited longest goes. A little more said saves none."""
+    there = strangers(server, said)
+    for round_ in range(2):
+        assert ask(server, GET, "/readyz") == (200, b"ok")
+        with contextlib.suppress(OSError):
+            there[-1 - round_].sendall(b"x")
+    assert ask(server, POST, "/validate", b"{}") == (200, b"{} reviewed")
+    assert there[0].recv(1000) == b""
+    for each in there:
+        each.close()
+
+
+@pytest.mark.proves("security.ports-under-garbage")
+def test_a_request_that_never_ends_is_ended(problems: list[str]) -> None:
+    """The time is for the whole of it: a byte now and then wins no more."""
+    routes = {(GET, "/readyz"): health(lambda: problems)}
+    quick = HttpServer(("127.0.0.1", 0), routes, log=LOG, patience=0.5)
+    with running(quick), socket.create_connection(("127.0.0.1", quick.port), timeout=0.05) as slow:
+
+        def is_ended() -> bool:
+            try:
+                slow.sendall(b"x")
+                return slow.recv(1000) == b""
+            except TimeoutError:
+                return False
+            except OSError:
+                return True
+
+        eventually(is_ended, within=10, what="the slow request is ended", every=0.01)
+
+
+@pytest.mark.proves("security.ports-under-garbage")
+def test_answers_that_are_being_made_are_bounded_and_leave_room_for_others() -> None:
+    """One path with slow answers takes none of another's."""
+    go = threading.Event()
+
+    def slow(body: bytes) -> Answer:
+        go.wait(10)
+        return Answer(200, b"done")
+
+    made = HttpServer(("127.0.0.1", 0), {(GET, "/slow"): slow, (GET, "/readyz"): health(lambda: ())}, log=LOG)
+    with running(made):
+        there = strangers(made, b"GET /slow HTTP/1.1\r\n\r\n")
+        assert ask(made, GET, "/readyz") == (200, b"ok")
+        go.set()
+        answers = [each.recv(1000)[:12] for each in there[-MAX_ANSWERS:]]
+        assert set(answers) <= {b"HTTP/1.1 200", b"HTTP/1.1 503"}
+        for each in there:
+            each.close()
+
+
 @pytest.mark.proves("security.ports-under-garbage")
 def test_connections_are_bounded(server: HttpServer) -> None:
-    """Those beyond the bound are closed at once; when some go, others may come."""
-    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=5) for _ in range(MAX_CONNECTIONS)]
+    """A newcomer takes the place of one that has said nothing for longer; when some go, others may come."""
+    idle = strangers(server, b"GET /readyz HTTP/1.1\r\n\r\n")
     for connection in idle:
-        connection.sendall(b"GET /readyz HTTP/1.1\r\n\r\n")
         assert b"200" in connection.recv(1000)
-    assert say(server, b"GET /readyz HTTP/1.1\r\n\r\n") == b""
+    assert b"200" in say(server, b"GET /readyz HTTP/1.1\r\n\r\n")
+    assert select.select(idle, [], [], 5)[0], "one of them was closed"
     for connection in idle:
-        connection.shutdown(socket.SHUT_RDWR)
         connection.close()
-    eventually(
-        lambda: b" 200 " in say(server, b"GET /readyz HTTP/1.1\r\n\r\n"), within=5, every=0.01, what="there is room"
-    )
+    eventually(lambda: ask(server, GET, "/readyz")[0] == 200, within=5, what="there is room again")
+
+
+def test_a_bug_is_told_once(server: HttpServer) -> None:
+    """Whoever has found it may ask a thousand times."""
+    with capture_logs() as lines:
+        for _ in range(3):
+            assert ask(server, GET, "/bug")[0] == 500
+    assert [line["event"] for line in lines].count("request failed, told once") <= 1
 
 
 class TestTls:
