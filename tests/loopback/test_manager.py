@@ -254,3 +254,18 @@ def test_a_chore_is_done_by_a_replica_that_does_not_lead(pool: ThreadPoolExecuto
     eventually(lambda: len(done) > 2, within=5, what="the chore is done again")
     manager.stop()
     assert status.result(5) == 0
+
+
+def test_a_chore_that_fails_by_a_bug_ends_nothing(pool: ThreadPoolExecutor) -> None:
+    """Every replica does it, and so every replica would die of it: it is told, and tried again later."""
+    failed = threading.Event()
+
+    def chore() -> float:
+        failed.set()
+        raise ZeroDivisionError("a bug")
+
+    manager = Manager(Parts([], [], chores={"chore": chore}), clock=SystemClock(), log=structlog.get_logger())
+    status = pool.submit(manager.run)
+    assert failed.wait(5)
+    manager.stop()
+    assert status.result(5) == 0

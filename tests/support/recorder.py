@@ -83,6 +83,8 @@ def entry(event: dict[str, Any], at: float) -> dict[str, Any]:
 
 
 def main(kubeconfig: str) -> None:
+    sys.setrecursionlimit(20_000)  # some tests make Jobs that are nested deep
+
     for each in entries(RawApi(Path(kubeconfig))):
         print(json.dumps(each) if each else READY, flush=True)
 

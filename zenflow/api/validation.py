@@ -5,7 +5,7 @@ say the same. It knows nothing of other objects, and leaves the inside of templa
 Jobs made of them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
@@ -19,6 +19,8 @@ from zenflow.api.translation import of_format, of_type, translate, unsupported
 from zenflow.api.types import MAX_STEPS, JobFlow, JobFlowSpec
 
 MAX_PROBLEMS = 1000
+# Levels of arrays and objects within a spec; a Job needs a dozen. Far below where anything that reads it would give up.
+MAX_DEPTH = 100
 
 _NAMES = (
     ("name", formats.FLOW_NAME),
@@ -39,11 +41,13 @@ def check(obj: Mapping[str, Any]) -> tuple[Problem, ...]:
     """Every problem of a decoded JobFlow (the first 1,000 of them), in linear time; none: `parse` will accept it.
 
     Unknown fields are silent, as the API server prunes them. An object of another kind gets that one problem only.
-    Nothing inside a list that is over its limit is looked at.
+    Nothing inside a list that is over its limit is looked at, nor inside a spec that is nested too deep.
     """
     identity = tuple(_check_identity(obj))
     if any(problem.field == "kind" for problem in identity):
         return identity
+    if is_deep(obj.get("spec")):
+        return (*identity, _too_deep(obj["spec"]))
     return tuple(islice(chain(identity, _check_metadata(obj), _check_spec(obj)), MAX_PROBLEMS))
 
 
@@ -73,6 +77,28 @@ def parse(obj: Mapping[str, Any]) -> JobFlow:
         return JobFlow.model_validate(obj, by_alias=True, by_name=False)
     except ValidationError as error:
         raise InvalidFlow(tuple(translate(error, ""))) from None
+
+
+def is_deep(value: Any, levels: int = MAX_DEPTH) -> bool:
+    """Whether arrays and objects are nested more than so many levels deep, the outermost counted. Does not recurse."""
+    level = [value]
+    for _ in range(levels):
+        level = [child for parent in level for child in _children(parent)]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def _children(parent: Any) -> Iterable[Any]:
+    if isinstance(parent, dict):
+        return parent.values()
+    return parent if isinstance(parent, list) else ()
+
+
+def _too_deep(spec: Any) -> Problem:
+    """Names the step, where it is one; its own levels are two less than those of the spec around it."""
+    steps = spec.get("steps") if isinstance(spec, dict) else None
+    found = steps if isinstance(steps, list) else ()
+    fields = (path("spec.steps", i) for i, step in enumerate(found) if is_deep(step, MAX_DEPTH - 2))
+    return Problem(next(fields, "spec"), "", f"is nested more than {MAX_DEPTH} levels deep", "make it flatter")
 
 
 def _spec(obj: Mapping[str, Any]) -> JobFlowSpec:

@@ -15,7 +15,7 @@ from zenflow.api.types import JobFlow
 from zenflow.controller import manifests
 from zenflow.controller.journal import Journal
 from zenflow.controller.memory import Memory, Notes
-from zenflow.controller.objects import CLAIMS, CONFIG_MAPS, JOBFLOWS, JOBS, Job, decode_metadata
+from zenflow.controller.objects import CLAIMS, CONFIG_MAPS, JOBFLOWS, JOBS, Job, decode_existing, decode_metadata
 from zenflow.dag.actions import Action, CreateJob, DeleteFlow, DeleteJob, EnsureClaim, EnsureConfigMap
 from zenflow.dag.remedies import advise
 from zenflow.dag.snapshot import Refusal
@@ -153,7 +153,7 @@ class Applier:
             body = self._client.create(JOBS, manifests.job(flow, action.step, action.attempt), namespace)
         except AlreadyExists as error:
             body = self._client.get(JOBS, name, namespace)
-            if decode_metadata(body).controller_uid == flow.metadata.uid:
+            if decode_existing(body).controller_uid == flow.metadata.uid:
                 return body
             text = f"Job {name} exists and belongs to something else: delete or rename it"
             raise AlreadyExists(error.status, error.reason, text) from error
@@ -175,7 +175,7 @@ class Applier:
         try:
             self._client.create(resource, body, flow.metadata.namespace)
         except AlreadyExists:
-            existing = decode_metadata(self._client.get(resource, name, flow.metadata.namespace))
+            existing = decode_existing(self._client.get(resource, name, flow.metadata.namespace))
             if existing.deletion_timestamp is not None:
                 text = f"{resource.kind} {name} is being deleted; it is made anew when it is gone"
                 return self._later(notes, subject, "BeingDeleted", text, _LONGEST_DELETION)

@@ -20,6 +20,8 @@ from zenflow.controller.memory import Memory
 from zenflow.controller.objects import FlowRecord
 from zenflow.controller.reasons import label
 from zenflow.runtime.cache import Cache
+from zenflow.runtime.decoding import decode
+from zenflow.runtime.errors import Undecodable
 from zenflow.runtime.reflector import Reflector
 
 
@@ -83,8 +85,8 @@ _WAITING = frozenset({StepPhase.PENDING, StepPhase.RUNNING, StepPhase.PENDING_AP
 
 def _steps(record: FlowRecord) -> tuple[_Step, ...]:
     try:
-        return _decode_steps(record.status).steps
-    except msgspec.ValidationError:
+        return decode(_decode_steps, record.status, "status").steps
+    except Undecodable:
         return ()  # written by somebody else: the controller overwrites it
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from zenflow.controller.objects import ContainerStatus, Job, Pod, Terminated
+from zenflow.controller.objects import UNREADABLE, ContainerStatus, Job, Pod, Terminated
 from zenflow.dag.remedies import advise
 from zenflow.dag.snapshot import ContainerExit, Trouble
 
@@ -40,6 +40,15 @@ def suspension_of(job: Job) -> Trouble | None:
     return _trouble("JobSuspended", f"Job {name} is suspended", name, suspended.last_transition_time)
 
 
+def unreadable_of(job: Job) -> Trouble | None:
+    """That the Job's status can't be read: nobody knows how it stands until it changes."""
+    unreadable = job.condition(UNREADABLE)
+    if unreadable is None:
+        return None
+    meta = job.metadata
+    return _trouble(UNREADABLE, f"Job {meta.name}: {unreadable.message}", meta.name, meta.creation_timestamp)
+
+
 def is_news(old: Pod | None, new: Pod | None) -> bool:
     """Whether a change of a Pod tells something that a decision reads."""
     return _told(old) != _told(new)
@@ -72,6 +81,9 @@ def _exit(container: str, terminated: Terminated) -> ContainerExit:
 
 def _troubles(pod: Pod) -> Iterator[Trouble]:
     for condition in pod.status.conditions:
+        if condition.type == UNREADABLE:
+            text = f"Pod {pod.metadata.name}: {condition.message}"
+            yield _trouble(UNREADABLE, text, pod.metadata.name, pod.metadata.creation_timestamp)
         if condition.type == "PodScheduled" and condition.status == "False" and condition.reason:
             text = f"Pod {pod.metadata.name}: {condition.message}"
             yield _trouble(condition.reason, text, pod.metadata.name, condition.last_transition_time)

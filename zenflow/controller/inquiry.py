@@ -12,13 +12,14 @@ from itertools import islice
 
 import msgspec
 
-from zenflow.controller.objects import Job, Pod
+from zenflow.controller.objects import Job, Pod, readable
 from zenflow.dag.remedies import advise
 from zenflow.dag.snapshot import Trouble
 from zenflow.dag.steps import TROUBLE_AFTER
 from zenflow.runtime.cache import ObjectMeta
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.clock import Clock
+from zenflow.runtime.decoding import decode
 from zenflow.runtime.errors import RuntimeFault
 from zenflow.text import as_message, as_reason
 
@@ -69,7 +70,12 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
         return self.is_warning, moment.timestamp() if moment else 0.0
 
 
-decode_event = msgspec.json.Decoder(Event).decode
+_decode_event = msgspec.json.Decoder(Event).decode
+
+
+def decode_event(body: bytes) -> Event:
+    """An Event. Raises `Undecodable`: anybody may have written it."""
+    return decode(_decode_event, body, "Event")
 
 
 class Inquiry:
@@ -95,7 +101,7 @@ class Inquiry:
         about = f"involvedObject.uid={meta.uid}"
         try:
             pages = self._client.pages(EVENTS, meta.namespace, field_selector=about, limit=EVENTS_A_PAGE)
-            events = [decode_event(item) for page in islice(pages, MOST_PAGES) for item in page.items]
+            events = list(readable(decode_event, islice(pages, MOST_PAGES)))
         except RuntimeFault:
             return standstill.trouble
         if not events:

@@ -4,14 +4,21 @@ Of a Job or a Pod only what a decision reads becomes a Python object. A JobFlow'
 raw here: the spec is parsed once per generation (`controller.library`), the status when it is looked at.
 """
 
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
+from typing import TypeVar, cast
 
 import msgspec
 
 from zenflow.api import names
 from zenflow.api.types import ConcurrencyPolicy, FlowPhase
 from zenflow.runtime.cache import Key, ObjectMeta
-from zenflow.runtime.client import Resource
+from zenflow.runtime.client import Page, Resource
+from zenflow.runtime.decoding import decode
+from zenflow.runtime.errors import Undecodable
+
+V = TypeVar("V")
 
 JOBFLOWS = Resource(names.GROUP, names.VERSION, names.PLURAL, names.KIND)
 JOBS = Resource("batch", "v1", "jobs", "Job")
@@ -21,6 +28,9 @@ CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 
 # Everything we made carries it; the watches ask for nothing else.
 OURS = names.LABEL_FLOW_UID
+
+# The condition of what remains of a Job or a Pod whose status can't be read.
+UNREADABLE = "Unreadable"
 
 # kubectl keeps the whole manifest in it: never read here, and as large as the flow itself.
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -195,8 +205,8 @@ class _RawFlow(msgspec.Struct, frozen=True):
     status: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-decode_job = msgspec.json.Decoder(Job).decode
-decode_pod = msgspec.json.Decoder(Pod).decode
+_decode_job = msgspec.json.Decoder(Job).decode
+_decode_pod = msgspec.json.Decoder(Pod).decode
 _decode_raw_flow = msgspec.json.Decoder(_RawFlow).decode
 _decode_spec = msgspec.json.Decoder(_SpecOnly).decode
 _decode_phase = msgspec.json.Decoder(_PhaseOnly).decode
@@ -206,17 +216,68 @@ class _MetadataOnly(msgspec.Struct, frozen=True):
     metadata: ObjectMeta
 
 
+_decode_metadata = msgspec.json.Decoder(_MetadataOnly).decode
+
+
 def decode_metadata(body: bytes) -> ObjectMeta:
-    """The metadata of any object."""
-    return _metadata(body).metadata
+    """The metadata of any object. Raises `Undecodable`."""
+    return decode(_decode_metadata, body, "metadata").metadata
 
 
-_metadata = msgspec.json.Decoder(_MetadataOnly).decode
+def decode_existing(body: bytes) -> ObjectMeta:
+    """The metadata of what has a name that we want. What can't be read is nobody's we know: it has no owner."""
+    try:
+        return decode_metadata(body)
+    except Undecodable:
+        return ObjectMeta(name="")
+
+
+def decode_job(body: bytes) -> Job:
+    """A Job. Raises `Undecodable`, with what remains of one whose status can't be read."""
+    try:
+        return decode(_decode_job, body, "Job")
+    except Undecodable as error:
+        status = JobStatus((_unreadable(error),))
+        raise Undecodable(str(error), remains=Job(decode_metadata(body), status)) from error
+
+
+def decode_pod(body: bytes) -> Pod:
+    """A Pod. Raises `Undecodable`, with what remains of one whose status can't be read."""
+    try:
+        return decode(_decode_pod, body, "Pod")
+    except Undecodable as error:
+        status = PodStatus(conditions=(_unreadable(error),))
+        raise Undecodable(str(error), remains=Pod(decode_metadata(body), status)) from error
+
+
+def remains_of(decoder: Callable[[bytes], V], body: bytes) -> V:
+    """What the decoder makes of it, or what remains. Raises `Undecodable` where nothing does."""
+    try:
+        return decoder(body)
+    except Undecodable as error:
+        if error.remains is None:
+            raise
+        return cast("V", error.remains)
+
+
+def readable(decoder: Callable[[bytes], V], pages: Iterable[Page]) -> Iterator[V]:
+    """The items of a list of which anything can be read, decoded one by one."""
+    for page in pages:
+        for item in page.items:
+            with suppress(Undecodable):
+                yield remains_of(decoder, bytes(item))
+
+
+def _unreadable(error: Undecodable) -> Condition:
+    return Condition(UNREADABLE, "True", message=str(error))
 
 
 def decode_flow(line: bytes) -> FlowRecord:
-    """A JobFlow. A spec of a wrong shape is no error here: the controller says what is wrong with it."""
-    raw = _decode_raw_flow(line)
+    """A JobFlow. A spec of a wrong shape is no error here: the controller says what is wrong with it.
+
+    So is one that is nested too deep: the record then has its upper levels, which `api.validation` refuses as too deep.
+    """
+    raw = decode(_decode_raw_flow, line, "JobFlow")
     spec = _spec_of(raw)
     policy = spec.execution_policy
     phase = _phase_of(raw)
@@ -240,15 +301,15 @@ _PHASES = {phase.value: phase for phase in FlowPhase}
 
 def _spec_of(raw: _RawFlow) -> _SpecOnly:
     try:
-        return _decode_spec(raw.spec)
-    except msgspec.ValidationError:
+        return decode(_decode_spec, raw.spec, "spec")
+    except Undecodable:
         return _SpecOnly()
 
 
 def _phase_of(raw: _RawFlow) -> _PhaseOnly:
     try:
-        return _decode_phase(raw.status)
-    except msgspec.ValidationError:
+        return decode(_decode_phase, raw.status, "status")
+    except Undecodable:
         return _PhaseOnly()
 
 

@@ -11,11 +11,22 @@ from datetime import datetime, timedelta
 from zenflow.api import names
 from zenflow.api.types import FlowMeta, JobFlow, StepPhase, StepStatus
 from zenflow.controller.caches import BY_OWNER, Caches
-from zenflow.controller.evidence import exits_of, suspension_of, trouble_of
+from zenflow.controller.evidence import exits_of, suspension_of, trouble_of, unreadable_of
 from zenflow.controller.inquiry import Inquiry, standstill_of
 from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory, Notes
-from zenflow.controller.objects import JOBS, PODS, Condition, FlowRecord, Job, Pod, decode_job, decode_pod
+from zenflow.controller.objects import (
+    JOBS,
+    PODS,
+    Condition,
+    FlowRecord,
+    Job,
+    Pod,
+    decode_job,
+    decode_pod,
+    readable,
+    remains_of,
+)
 from zenflow.controller.rivals import Rivals
 from zenflow.dag.snapshot import JOB_DELETED, Attempt, ContainerExit, Outcome, Snapshot, Trouble
 from zenflow.runtime.cache import Key
@@ -30,13 +41,11 @@ EVIDENCE_PATIENCE = timedelta(seconds=1)
 class Observer:
     """Makes Snapshots. Called by several workers at once, never for one key by two."""
 
-    def __init__(
-        self, caches: Caches, library: Library, memory: Memory, rivals: Rivals, client: Client, clock: Clock
-    ) -> None:
+    def __init__(self, caches: Caches, library: Library, memory: Memory, client: Client, clock: Clock) -> None:
         self._caches = caches
         self._library = library
         self._memory = memory
-        self._rivals = rivals
+        self._rivals = Rivals(caches, library, memory)
         self._client = client
         self._clock = clock
         self._inquiry = Inquiry(client, clock)
@@ -91,7 +100,7 @@ class Observer:
 
     def _look_up(self, flow: JobFlow, name: str) -> Job | None:
         try:
-            job = decode_job(self._client.get(JOBS, name, flow.metadata.namespace))
+            job = remains_of(decode_job, self._client.get(JOBS, name, flow.metadata.namespace))
         except NotFound:
             return None
         return job if job.metadata.controller_uid == flow.metadata.uid else None
@@ -128,7 +137,7 @@ class Observer:
         """Why the Job does not get going: by its own word or its Pods', else by what the Events say of it."""
         if job.metadata.deletion_timestamp is not None:
             return None
-        known = suspension_of(job) or trouble_of(pods)
+        known = unreadable_of(job) or suspension_of(job) or trouble_of(pods)
         standstill = standstill_of(job, pods) if known is None else None
         return self._inquiry.explain(standstill, notes.answers) if standstill else known
 
@@ -150,8 +159,7 @@ class Observer:
         labels = (names.LABEL_FLOW_UID, names.LABEL_STEP, names.LABEL_ATTEMPT)
         selector = ",".join(f"{label}={job.metadata.labels.get(label, '')}" for label in labels)
         pages = self._client.pages(PODS, job.metadata.namespace, label_selector=selector)
-        pods = [decode_pod(item) for page in pages for item in page.items]
-        return [pod for pod in pods if pod.metadata.controller_uid == job.metadata.uid]
+        return [pod for pod in readable(decode_pod, pages) if pod.metadata.controller_uid == job.metadata.uid]
 
     def _has_pods(self, job_uid: str) -> bool:
         """Whether a Pod of the Job may still run. Those of a Job that is gone are on their way out."""

@@ -145,18 +145,18 @@ class Traces:
             ended = self._waiting.get_nowait()
         except Empty:
             return IDLE
-        result = "sent" if self._try(trace_of(*ended)) else "failed"
+        result = "sent" if self._try(*ended) else "failed"
         self._count.labels(result).inc()
         return 0.0
 
     def flush(self) -> None:
         """Send what still waits, up to the first that fails: the process ends."""
-        while self._waiting.qsize() and self._try(trace_of(*self._waiting.get_nowait())):
+        while self._waiting.qsize() and self._try(*self._waiting.get_nowait()):
             self._count.labels("sent").inc()
 
-    def _try(self, trace: Trace) -> bool:
+    def _try(self, flow: JobFlow, status: JobFlowStatus, jobs: Sequence[Job]) -> bool:
         try:
-            return self._send(trace)
-        except Exception as error:  # whatever a collector does to its client, flows go on
+            return self._send(trace_of(flow, status, jobs))
+        except Exception as error:  # whatever a status says, and a collector does to its client, flows go on
             self._log.warning("trace not sent", error=type(error).__name__)
             return False

@@ -19,6 +19,7 @@ from zenflow.runtime import certificates
 from zenflow.runtime.certificates import Identity
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.clock import Clock
+from zenflow.runtime.decoding import decode
 from zenflow.runtime.errors import Conflict, RuntimeFault
 from zenflow.runtime.reflector import Backoff
 
@@ -46,6 +47,9 @@ SETTLED_AFTER = 60.0
 _KNOWN_AFTER = 2.0
 # Seconds between two looks at the configurations: somebody may have replaced them, bundle and all.
 CHECK = 60.0
+
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,7 @@ class Keeper:
         return CHECK
 
     def _get(self, resource: Resource, name: str) -> dict[str, Any]:
-        configuration: dict[str, Any] = msgspec.json.decode(self._client.get(resource, name))
-        return configuration
+        return decode(_decode, self._client.get(resource, name), resource.kind)
 
     def _renew(self, names: frozenset[str]) -> None:
         newest = self._coming or self._shown

@@ -10,10 +10,22 @@ from dataclasses import dataclass, replace
 import msgspec
 from tenacity import Retrying, retry_if_exception
 
-from zenflow.runtime.errors import RuntimeFault, ServerFault, TooManyRequests, Unreachable, from_response
+from zenflow.runtime.decoding import containers, decode, shallow
+from zenflow.runtime.errors import (
+    RuntimeFault,
+    ServerFault,
+    TooManyRequests,
+    Undecodable,
+    Unreachable,
+    from_response,
+)
 from zenflow.runtime.transport import MERGE_PATCH, Request, Response, Stream, Transport
 
 Query = tuple[tuple[str, str], ...]
+
+# In a list's JSON the array of items lies at level 2; within that array alone each item does.
+_IN_ITEMS = 2
+_STRICT: Query = (("fieldValidation", "Strict"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,25 @@ class _List(msgspec.Struct, frozen=True):
     items: tuple[msgspec.Raw, ...] | None = None
 
 
+_decode_list = msgspec.json.Decoder(_List).decode
+
+
+def split(body: bytes) -> _List:
+    """A list's page as its metadata and its items, which stay bytes. Raises `Undecodable` for what is no list.
+
+    One item that is no JSON costs itself only: then the items are told apart by their brackets alone.
+    """
+    try:
+        return decode(_decode_list, body, "list")
+    except Undecodable:
+        outline = decode(_decode_list, shallow(body, _IN_ITEMS), "list")
+        places = [(start, end) for start, end in containers(body, _IN_ITEMS) if body[start : start + 1] == b"["]
+        items = [body[start:end][at:to] for start, end in places for at, to in containers(body[start:end], _IN_ITEMS)]
+        if len(items) != len(outline.items or ()):
+            raise
+        return _List(outline.metadata, tuple(map(msgspec.Raw, items)))
+
+
 class Client:
     """The verbs of the API. Safe to use from several threads at once.
 
@@ -76,15 +107,18 @@ class Client:
         self._transport = transport
         self._timeout = timeout
         self._retrying = retrying
-        self._decode_list = msgspec.json.Decoder(_List).decode
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> bytes:
         """The object as the API server holds it now."""
         return self._call(Request("GET", resource.path(namespace, name))).body
 
     def create(self, resource: Resource, body: bytes, namespace: str = "") -> bytes:
-        """Create; returns the object as stored. Raises `AlreadyExists` when the name is taken."""
-        return self._call(Request("POST", resource.path(namespace), body=body)).body
+        """Create; returns the object as stored. Raises `AlreadyExists` when the name is taken.
+
+        Fields that the API server does not know, or that stand there twice, are a `BadRequest`: it would drop them in
+        silence, and something else than what was written would run.
+        """
+        return self._call(Request("POST", resource.path(namespace), query=_STRICT, body=body)).body
 
     def replace(
         self, resource: Resource, name: str, body: bytes, namespace: str = "", *, subresource: str = ""
@@ -183,9 +217,10 @@ class Client:
         return self._transport.stream(Request("GET", resource.path(namespace), query=query), silence=silence)
 
     def _list(self, request: Request) -> _List:
+        body = self._call(request).body
         try:
-            return self._decode_list(self._call(request).body)
-        except msgspec.DecodeError as error:
+            return split(body)
+        except Undecodable as error:
             raise Unreachable(f"the answer to a list of {request.path} is no list: {error}") from error
 
     def _call(self, request: Request) -> Response:

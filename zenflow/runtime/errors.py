@@ -5,6 +5,7 @@ RuntimeFault
 ├── StreamEnded            the server closed a watch; open it again from the last version
 │   └── StreamSilent       a watch said nothing for longer than the inactivity limit
 ├── Undecodable            an object is not of the shape we read; the others around it are fine
+├── Garbled                a line of a watch does not even say which object it is about
 ├── LeaseLost              another replica leads, or may: this process must stop
 ├── Unconfigured           nothing says where the API server is, or it cannot be read
 └── ApiError               the server answered with a Status (code, reason, message)
@@ -38,7 +39,15 @@ class StreamSilent(StreamEnded):
 
 
 class Undecodable(RuntimeFault):
-    """One object of a list or watch that our types refuse. The cache keeps what it had of it."""
+    """One object that our types refuse. `remains`, if not None, is what could be read of it, as the decoder's type."""
+
+    def __init__(self, message: str, *, remains: Any = None) -> None:
+        super().__init__(message)
+        self.remains = remains
+
+
+class Garbled(RuntimeFault):
+    """A line of a watch that names no object. Nobody knows what it would have told: read it again, or list anew."""
 
 
 class LeaseLost(RuntimeFault):
@@ -125,6 +134,11 @@ class ServerFault(ApiError):
     """5xx."""
 
 
+# Codes and seconds beyond this are nobody's.
+_LARGEST = 1_000_000
+# Seconds that anything waits because a server asked for it: whoever says "a year" may be wrong.
+LONGEST_RETRY_AFTER = 300.0
+
 _BY_STATUS: Mapping[int, type[ApiError]] = {
     400: BadRequest,
     401: Unauthorized,
@@ -138,28 +152,41 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
 
 
 def from_status(body: Mapping[str, Any], *, retry_after: float | None = None) -> ApiError:
-    """The narrowest error for a decoded meta/v1 Status (`code`, `reason`, `message`, `details.causes`)."""
-    code = int(body.get("code") or 500)
+    """The narrowest error for a decoded meta/v1 Status; parts of it that are of another shape count as absent."""
+    code = _number(body.get("code")) or 500
     reason = str(body.get("reason") or "")
     kind = _BY_STATUS.get(code, ServerFault if code >= 500 else ApiError)
     if code == 409 and reason == "AlreadyExists":
         kind = AlreadyExists
-    details = body.get("details") or {}
-    causes = [
-        Cause(str(c.get("reason") or ""), str(c.get("message") or ""), str(c.get("field") or ""))
-        for c in details.get("causes") or ()
-    ]
-    if retry_after is None and details.get("retryAfterSeconds"):
-        retry_after = float(details["retryAfterSeconds"])
-    message = str(body.get("message") or reason or code)
-    return kind(code, reason, message, causes=causes, retry_after=retry_after, details=details)
+    details = body.get("details")
+    details = details if isinstance(details, Mapping) else {}
+    causes = details.get("causes")
+    if retry_after is None and (seconds := _number(details.get("retryAfterSeconds"))):
+        retry_after = min(float(seconds), LONGEST_RETRY_AFTER)
+    return kind(
+        code,
+        reason,
+        str(body.get("message") or reason or code),
+        causes=[_cause(each) for each in causes if isinstance(each, Mapping)] if isinstance(causes, list) else (),
+        retry_after=retry_after,
+        details=details,
+    )
+
+
+def _number(value: Any) -> int:
+    """A count or code of a Status; 0 for anything that is none."""
+    return value if isinstance(value, int) and 0 <= value < _LARGEST else 0
+
+
+def _cause(each: Mapping[str, Any]) -> Cause:
+    return Cause(str(each.get("reason") or ""), str(each.get("message") or ""), str(each.get("field") or ""))
 
 
 def from_response(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
     """The error for a refusal as it came over the wire; a body that is no Status (a proxy's page) is the message."""
     try:
         decoded = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except Exception:  # a proxy's page, or worse: then the text is all there is
         decoded = None
     if not isinstance(decoded, dict) or decoded.get("kind") != "Status":
         decoded = {"message": body[:1024].decode(errors="replace").strip()}
@@ -168,4 +195,4 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> ApiEr
 
 def _seconds(header: str) -> float | None:
     """Retry-After in its seconds form, the only one API servers send."""
-    return float(header) if header.isdecimal() else None
+    return min(float(header[:20]), LONGEST_RETRY_AFTER) if header.isdecimal() else None

@@ -4,6 +4,7 @@ The Reflector feeds it; the Cache it keeps is what decisions read; its handlers 
 Never talks to an API server and never waits.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -11,7 +12,8 @@ import msgspec
 
 from zenflow.runtime.cache import Cache, Key, ObjectMeta, T
 from zenflow.runtime.client import Resource
-from zenflow.runtime.errors import Expired, Undecodable, from_status
+from zenflow.runtime.decoding import containers, decode, shallow
+from zenflow.runtime.errors import Expired, Garbled, Undecodable, from_status
 
 R = TypeVar("R")
 Handler = Callable[[T | None, T | None], None]
@@ -36,6 +38,14 @@ class _Identified(msgspec.Struct, frozen=True):
 
     metadata: _Identity
 
+    @property
+    def key(self) -> Key:
+        return Key(self.metadata.namespace, self.metadata.name)
+
+
+_CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
+# Numbers (KEP-5504) of etcd's 64 bits.
+_VERSION = re.compile(r"[0-9]{1,20}")
 
 _decode_event = msgspec.json.Decoder(_Event).decode
 _decode_identity = msgspec.json.Decoder(_Identified).decode
@@ -73,6 +83,7 @@ class Informer(Generic[T]):
         self._decode = decode
         self._handlers: list[Handler[T]] = []
         self._listeners: list[Callable[[int], None]] = []
+        self._tell: Callable[[Exception], None] = _raise
 
     @property
     def resource_version(self) -> str:
@@ -86,25 +97,35 @@ class Informer(Generic[T]):
         """
         self._handlers.append(handler)
 
+    def on_panic(self, tell: Callable[[Exception], None]) -> None:
+        """Call `tell(error)` for what a handler or listener raises, and go on; without it the error is raised.
+
+        What one of them makes of one object must not cost the others theirs, nor the watch its place.
+        """
+        self._tell = tell
+
     def add_version_listener(self, listener: Callable[[int], None]) -> None:
         """Call `listener(version)` after each list, event and bookmark; a smaller number than before: restored etcd."""
         self._listeners.append(listener)
 
     def decode(self, item: bytes | msgspec.Raw) -> T:
-        """One object of a list or event. Raises `Undecodable`."""
+        """One object of a list or event. Raises `Undecodable`, which names the object as far as it has a name."""
         try:
-            return self._decode(bytes(item))  # its own copy: a struct that keeps a Raw must not keep a whole page
-        except (msgspec.MsgspecError, ValueError) as error:
-            raise Undecodable(f"{self.resource.plural}: {error}") from error
+            return decode(self._decode, item, self.resource.kind)  # of a copy: a Raw must not keep a whole page
+        except Undecodable as error:
+            raise Undecodable(f"{self._name(item)}: {error}", remains=error.remains) from error
 
-    def known(self, item: msgspec.Raw) -> T | None:
-        """What the cache has of an object that may be undecodable: the same UID, in its last readable state."""
-        identity = self._read(_decode_identity, item).metadata
-        cached = self.cache.get(Key(identity.namespace, identity.name))
-        return cached if cached is not None and cached.metadata.uid == identity.uid else None
+    def known(self, item: bytes | msgspec.Raw) -> T | None:
+        """What is known of an undecodable object: its last readable state in the cache, if that has the same UID."""
+        try:
+            identity = decode(_decode_identity, item, self.resource.kind)
+        except Undecodable:
+            return None
+        cached = self.cache.get(identity.key)
+        return cached if cached is not None and cached.metadata.uid == identity.metadata.uid else None
 
     def replace(self, items: Iterable[T], resource_version: str) -> None:
-        """Make the cache equal to a consistent list taken at `resource_version` (`Undecodable` if it is none)."""
+        """Make the cache equal to a consistent list taken at `resource_version` (`Garbled` if that is no version)."""
         version = self._number(resource_version)
         restored = version < self.version
         listed = {item.metadata.key: item for item in items}
@@ -119,27 +140,36 @@ class Informer(Generic[T]):
     def feed(self, line: bytes) -> None:
         """Take one line of a watch.
 
-        Raises `errors.Expired` (or another `ApiError`) for an ERROR event, and `Undecodable` for an
-        object of another shape, after which the version has advanced all the same. A bookmark older than what
-        was seen is an `Expired` too: an API server whose etcd was restored needs a new list.
+        Raises `errors.Expired` (or another `ApiError`) for an ERROR event. A bookmark older than what was seen is an
+        `Expired` too: an API server whose etcd was restored needs a new list. `Undecodable` is an object of another
+        shape: what remains of it was taken in and the version has advanced. After `Garbled`, a line that does not say
+        what it is about, nothing has changed: the watch must be opened again at the version that is known.
         """
-        event = self._read(_decode_event, line)
+        event = self._event(line)
         if event.type == "ERROR":
-            raise from_status(self._read(_decode_status, event.object))
+            raise from_status(self._understood(_decode_status, event.object))
         if event.type == "BOOKMARK":
             self._feed_bookmark(self._version_of(event.object))
-            return
+        elif event.type in _CHANGES:
+            self._take(event)
+        else:
+            raise Garbled(f"{self.resource.plural}: an event of the unknown type {event.type[:40]!r}")
+
+    def _take(self, event: _Event) -> None:
+        unreadable = None
         try:
-            item = self.decode(event.object)
-            version = self._number(item.metadata.resource_version)
-        except Undecodable:
-            if event.type == "DELETED":
-                self._remove(self.known(event.object))
-            self._advance(max(self.version, self._version_of(event.object)))
-            raise
-        if version >= self.version:
+            item: T | None = self.decode(event.object)
+        except Undecodable as error:
+            item, unreadable = error.remains, error
+        # Before anything is changed: what has no version is Garbled.
+        version = self._number(item.metadata.resource_version) if item else self._version_of(event.object)
+        if item is not None and version >= self.version:
             self._feed_change(event.type, item)
-            self._advance(version)
+        elif item is None and event.type == "DELETED":
+            self._remove(self.known(event.object))
+        self._advance(max(self.version, version))
+        if unreadable is not None:
+            raise unreadable
 
     def _feed_bookmark(self, version: int) -> None:
         if version < self.version:
@@ -176,26 +206,53 @@ class Informer(Generic[T]):
 
     def _notify(self, old: T | None, new: T | None) -> None:
         for handler in self._handlers:
-            handler(old, new)
+            try:
+                handler(old, new)
+            except Exception as error:
+                self._tell(error)
 
     def _advance(self, version: int) -> None:
         self.version = version
         for listener in self._listeners:
-            listener(version)
+            try:
+                listener(version)
+            except Exception as error:
+                self._tell(error)
+
+    def _event(self, line: bytes) -> _Event:
+        """The envelope, even of an object that is no JSON: then by its brackets alone."""
+        try:
+            return decode(_decode_event, line, self.resource.plural)
+        except Undecodable:
+            outline = self._understood(_decode_event, shallow(line, 1))
+            place = next(containers(line, 2), None)
+            if place is None:
+                raise Garbled(f"{self.resource.plural}: an event without an object") from None
+            return _Event(outline.type, msgspec.Raw(line[place[0] : place[1]]))
 
     def _version_of(self, raw: msgspec.Raw) -> int:
-        return self._number(self._read(_decode_identity, raw).metadata.resource_version)
+        return self._number(self._understood(_decode_identity, raw).metadata.resource_version)
 
     def _number(self, resource_version: str) -> int:
-        if not resource_version.isdecimal():
-            raise Undecodable(f"{self.resource.plural}: {resource_version!r} is no resourceVersion")
+        if not _VERSION.fullmatch(resource_version):
+            raise Garbled(f"{self.resource.plural}: {resource_version[:40]!r} is no resourceVersion")
         return int(resource_version)
 
-    def _read(self, decode: Callable[[bytes | msgspec.Raw], R], raw: bytes | msgspec.Raw) -> R:
+    def _name(self, item: bytes | msgspec.Raw) -> str:
         try:
-            return decode(raw)
-        except msgspec.DecodeError as error:
-            raise Undecodable(f"{self.resource.plural}: not a watch event: {error}") from error
+            return f"{self.resource.kind} {decode(_decode_identity, item, self.resource.kind).key}"
+        except Undecodable:
+            return f"{self.resource.kind} without a name"
+
+    def _understood(self, decoder: Callable[[bytes], R], raw: bytes | msgspec.Raw) -> R:
+        try:
+            return decode(decoder, raw, self.resource.plural)
+        except Undecodable as error:
+            raise Garbled(f"not a watch event: {error}") from error
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def is_same(old: Any, new: Any) -> bool:

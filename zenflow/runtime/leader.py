@@ -13,6 +13,7 @@ import msgspec
 
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.clock import Clock
+from zenflow.runtime.decoding import decode
 from zenflow.runtime.errors import AlreadyExists, Conflict, LeaseLost, NotFound, RuntimeFault
 from zenflow.runtime.transport import Request, Response, Stream, Transport
 
@@ -70,7 +71,7 @@ class LeaderElector:
         """
         started = self._clock.monotonic()
         try:
-            acquired = self._acquire(started)
+            acquired = self._acquire()
         except RuntimeFault as fault:
             return self._survive(fault)
         if acquired:
@@ -100,7 +101,8 @@ class LeaderElector:
 
     @property
     def _spec(self) -> dict[str, Any]:
-        return self._lease.get("spec") or {}
+        found = self._lease.get("spec")
+        return found if isinstance(found, dict) else {}
 
     def _survive(self, fault: RuntimeFault) -> float:
         left = self._renewed_at + self.terms.renew_deadline - self._clock.monotonic()
@@ -109,16 +111,16 @@ class LeaderElector:
             raise LeaseLost(f"lease {self.terms.name} was not renewed in time: {fault}") from fault
         return min(self.terms.retry_period, left) if self._holds else self._candidates_wait()
 
-    def _acquire(self, now: float) -> bool:
+    def _acquire(self) -> bool:
         """Whether the Lease is ours after this."""
         try:
-            return self._renew_as_seen(now) if self._holds else self._take_over(now)
+            return self._renew_as_seen() if self._holds else self._take_over()
         except NotFound:
             return self._create()
 
-    def _take_over(self, now: float) -> bool:
-        self._look(now)
-        if self._is_anothers(now):
+    def _take_over(self) -> bool:
+        self._look()
+        if self._is_anothers():
             return False
         try:
             self._write(holder=self.terms.identity, duration=self.terms.lease_duration)
@@ -126,25 +128,28 @@ class LeaderElector:
             return False  # another candidate was faster
         return True
 
-    def _renew_as_seen(self, now: float) -> bool:
+    def _renew_as_seen(self) -> bool:
         """One request while nobody else writes; a look only after a conflict."""
         try:
             self._write(holder=self.terms.identity, duration=self.terms.lease_duration)
         except Conflict:
-            self._look(now)
+            self._look()
             if self._holder != self.terms.identity:
                 return False
             self._write(holder=self.terms.identity, duration=self.terms.lease_duration)
         return True
 
-    def _look(self, now: float) -> None:
-        lease = msgspec.json.decode(self._client.get(LEASES, self.terms.name, self.terms.namespace))
+    def _look(self) -> None:
+        lease = _read(self._client.get(LEASES, self.terms.name, self.terms.namespace))
         if lease != self._lease:
-            self._lease, self._seen_at = lease, now
+            # After the answer: it may have been long under way, and says how the Lease stood when it left.
+            self._lease, self._seen_at = lease, self._clock.monotonic()
 
-    def _is_anothers(self, now: float) -> bool:
-        duration = float(self._spec.get("leaseDurationSeconds") or self.terms.lease_duration)
-        return self._holder not in ("", self.terms.identity) and now < self._seen_at + duration
+    def _is_anothers(self) -> bool:
+        duration = self._spec.get("leaseDurationSeconds")
+        if not isinstance(duration, int) or duration <= 0:
+            duration = self.terms.lease_duration
+        return self._holder not in ("", self.terms.identity) and self._clock.monotonic() < self._seen_at + duration
 
     def _create(self) -> bool:
         self._lease = {
@@ -158,14 +163,14 @@ class LeaderElector:
         except AlreadyExists:
             self._lease = {}
             return False
-        self._lease = msgspec.json.decode(answer)
+        self._lease = _read(answer)
         return True
 
     def _write(self, *, holder: str, duration: float) -> None:
         """Replace the whole object at the version we saw, so that everything else in it stays as it is."""
         lease = {**self._lease, "spec": self._next_spec(holder, duration)}
         answer = self._client.replace(LEASES, self.terms.name, msgspec.json.encode(lease), self.terms.namespace)
-        self._lease = msgspec.json.decode(answer)
+        self._lease = _read(answer)
 
     def _next_spec(self, holder: str, duration: float) -> dict[str, Any]:
         now = _micro_time(self._clock.now())
@@ -176,9 +181,9 @@ class LeaderElector:
             spec["holderIdentity"] = holder
         if holder != self._holder:
             spec["acquireTime"] = now
-            spec["leaseTransitions"] = int(self._spec.get("leaseTransitions") or 0) + (
-                1 if holder and self._spec else 0
-            )
+            transitions = self._spec.get("leaseTransitions")
+            known = transitions if isinstance(transitions, int) else 0
+            spec["leaseTransitions"] = known + (1 if holder and self._spec else 0)
         return spec
 
 
@@ -198,6 +203,14 @@ class FencedTransport:
     def stream(self, request: Request, *, silence: float) -> Stream:
         """As the transport within."""
         return self._transport.stream(request, silence=silence)
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    """A Lease. Raises `errors.Undecodable`: an answer that is none counts like no answer."""
+    return decode(_decode, body, LEASES.kind)
+
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def _micro_time(moment: datetime) -> str:

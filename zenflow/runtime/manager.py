@@ -26,6 +26,8 @@ from zenflow.runtime.serving import HttpServer
 LOOK = 0.05
 # How long workers may take to finish what they hold when asked to stop: less than a Pod's grace period of 30 s.
 GRACE = 20.0
+# Seconds until a chore that failed by a bug is tried again.
+CHORE_PAUSE = 30.0
 # A healthy watch says something every minute; after three a cache is not to be relied upon.
 STALE = 180.0
 
@@ -66,7 +68,7 @@ class Manager:
         for number, server in enumerate(parts.servers):
             self._start(f"server-{number}", server.serve)
         for name, chore in parts.chores.items():
-            self._start(name, partial(self._drive, chore))
+            self._start(name, partial(self._drive, _tolerant(chore, self._log.bind(chore=name))))
         for reflector in parts.reflectors:
             self._start(f"reflector-{reflector.informer.resource.plural}", partial(self._drive, reflector.step))
         reason = self._bring_up()
@@ -181,6 +183,23 @@ def _problem(reflector: Reflector[Any]) -> str:
     if not reflector.informer.has_synced:
         return f"{name}: not listed yet"
     return f"{name}: nothing heard for {silence:.0f} s" if silence > STALE else ""
+
+
+def _tolerant(chore: Callable[[], float], log: Any) -> Callable[[], float]:
+    """The chore, called again later when it fails by a bug: what every replica does, every replica would die of."""
+    told: set[str] = set()
+
+    def step() -> float:
+        try:
+            return chore()
+        except Exception as error:
+            if repr(error) not in told:
+                told.clear()  # one line for each trouble that lasts, and no memory of those before it
+                told.add(repr(error))
+                log.error("chore failed", error=str(error), exc_info=error)
+            return CHORE_PAUSE
+
+    return step
 
 
 class _Ended(Exception):

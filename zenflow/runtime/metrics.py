@@ -50,6 +50,7 @@ class Metrics:
         self._declare_queue(registry)
         self._declare_loop(registry)
         self._declare_client(registry)
+        self._declare_reflector(registry)
 
     def queue(self, name: str) -> "QueueSeries":
         """The series of one work queue."""
@@ -58,6 +59,10 @@ class Metrics:
     def loop(self, name: str) -> "LoopSeries":
         """The series of one controller."""
         return LoopSeries(self, name)
+
+    def reflector(self, resource: str) -> "ReflectorSeries":
+        """The series of what keeps one resource type current."""
+        return ReflectorSeries(self, resource)
 
     def transport(self, transport: Transport, host: str, clock: Clock) -> "MeteredTransport":
         """The same transport with its requests counted."""
@@ -116,6 +121,39 @@ class Metrics:
             buckets=REQUEST_BUCKETS,
         )
         self.master = Gauge("leader_election_master_status", "1 while this process leads.", ["name"], registry=registry)
+
+    def _declare_reflector(self, registry: CollectorRegistry) -> None:
+        label = ["resource"]
+        self.unreadable = Counter(
+            "reflector_unreadable_objects", "Objects that could not be decoded.", label, registry=registry
+        )
+        self.garbled = Counter(
+            "reflector_garbled_lines", "Lines of a watch that named no object.", label, registry=registry
+        )
+        self.handler_panics = Counter(
+            "reflector_handler_panics", "Changes whose handler failed by a bug.", label, registry=registry
+        )
+
+
+class ReflectorSeries:
+    """What a Reflector reports as it happens (`reflector.ReflectorMetrics`)."""
+
+    def __init__(self, metrics: Metrics, resource: str) -> None:
+        self._unreadable = metrics.unreadable.labels(resource)
+        self._garbled = metrics.garbled.labels(resource)
+        self._panics = metrics.handler_panics.labels(resource)
+
+    def unreadable(self) -> None:
+        """An object of a list or watch was left as it was known, or taken in without what could not be read."""
+        self._unreadable.inc()
+
+    def garbled(self) -> None:
+        """A watch was opened again at its last good version, or a list made anew."""
+        self._garbled.inc()
+
+    def panicked(self) -> None:
+        """What was raised is no refusal of the world: a bug."""
+        self._panics.inc()
 
 
 class QueueSeries:

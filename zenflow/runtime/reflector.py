@@ -4,8 +4,9 @@ Reads from a Client, writes into an Informer. Never waits by itself: each step s
 should wait before the next one. It is the only place that knows what to do when a watch breaks.
 """
 
+import traceback
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 import structlog
@@ -16,6 +17,7 @@ from zenflow.runtime.clock import Clock
 from zenflow.runtime.errors import (
     ApiError,
     Expired,
+    Garbled,
     RuntimeFault,
     ServerFault,
     StreamEnded,
@@ -55,8 +57,24 @@ class Backoff:
         return delay * (1 + self._random())
 
     def reset(self) -> None:
-        """All is well again."""
+        """Forget the failures: the next one waits 0.2 s again."""
         self.failures = 0
+
+
+class ReflectorMetrics(Protocol):
+    """What a reflector tells about itself as it happens; see `metrics.py` for the names."""
+
+    def unreadable(self) -> None: ...
+    def garbled(self) -> None: ...
+    def panicked(self) -> None: ...
+
+
+class NoMetrics:
+    """For reflectors that nobody measures."""
+
+    def unreadable(self) -> None: ...
+    def garbled(self) -> None: ...
+    def panicked(self) -> None: ...
 
 
 class Reflector(Generic[T]):
@@ -76,6 +94,7 @@ class Reflector(Generic[T]):
         random: Callable[[], float],
         page_limit: int = 500,
         silence: float = SILENCE,
+        metrics: ReflectorMetrics | None = None,
         log: Any = None,
     ) -> None:
         self.informer = informer
@@ -85,6 +104,7 @@ class Reflector(Generic[T]):
         self._random = random
         self._page_limit = page_limit
         self._silence = silence
+        self._metrics: ReflectorMetrics = metrics or NoMetrics()
         self._log = (log or structlog.get_logger()).bind(resource=informer.resource.plural)
         self._backoff = Backoff(random)
         self._pages: Iterator[Page] | None = None
@@ -94,12 +114,16 @@ class Reflector(Generic[T]):
         self._stream: Stream | None = None
         self._opened_at = 0.0
         self._silences = 0
+        self._garbled_at: int | None = None  # the version after which a line could not be understood
         self._closed = False
+        self._told: set[object] = set()  # places in the code that have raised what nobody expected
+        informer.on_panic(self._tell_panic)
 
     def step(self) -> float:
         """Do one bounded piece of work (a page, opening a watch, one read) and return the seconds to wait for the next.
 
-        A read blocks if the transport's stream blocks. Never raises a RuntimeFault.
+        A read blocks if the transport's stream blocks. Never raises: what no part of this expects is counted and told,
+        and all is listed anew.
         """
         if self._closed:
             return IDLE
@@ -111,6 +135,10 @@ class Reflector(Generic[T]):
             return self._read(self._stream)
         except RuntimeFault as error:
             return self._recover(error)
+        except Exception as error:  # a bug here must not end the process, for every replica would meet the same bytes
+            self._tell_panic(error)
+            self._must_list = True
+            return self._recover(RuntimeFault(str(error)))
 
     def silent_for(self) -> float:
         """Seconds since the server last said anything: how stale the cache may be."""
@@ -177,9 +205,9 @@ class Reflector(Generic[T]):
     def _take(self, raw: msgspec.Raw) -> None:
         try:
             self._listed.append(self.informer.decode(raw))
-        except Undecodable:
+        except Undecodable as error:
             # It exists: leaving it out would tell everyone that it was deleted.
-            known = self.informer.known(raw)
+            known = self.informer.known(raw) if error.remains is None else error.remains
             if known is not None:
                 self._listed.append(known)
             raise
@@ -189,7 +217,17 @@ class Reflector(Generic[T]):
         try:
             take(raw)
         except Undecodable as error:
-            self._log.error("object skipped", error=str(error))
+            self._metrics.unreadable()
+            self._log.error("object unreadable", error=str(error))
+
+    def _tell_panic(self, error: Exception) -> None:
+        """Count what is a bug of ours, and log it with its place, each place once."""
+        self._metrics.panicked()
+        frames = traceback.extract_tb(error.__traceback__)
+        place = (type(error), frames[-1].filename, frames[-1].lineno) if frames else type(error)
+        if place not in self._told:
+            self._told.add(place)
+            self._log.error("handler failed, told once", error=str(error), exc_info=error)
 
     def _recover(self, error: RuntimeFault) -> float:
         healthy = self._stream is not None and self._clock.monotonic() - self._opened_at >= HEALTHY_AFTER
@@ -200,6 +238,8 @@ class Reflector(Generic[T]):
         self._must_list = self._must_list or self._needs_list(error)
         if not self._closed:
             self._log_fault(error)
+        if isinstance(error, Garbled):
+            self._metrics.garbled()
         if healthy and isinstance(error, StreamEnded):
             return 0.0
         asked = error.retry_after if isinstance(error, ApiError) else None
@@ -210,6 +250,11 @@ class Reflector(Generic[T]):
         if isinstance(error, StreamSilent):
             self._silences += 1
             return self._silences > 1
+        if isinstance(error, Garbled):
+            # Once it may have been the connection; the same line again, and only a list can tell what has changed.
+            again = self._garbled_at == self.informer.version
+            self._garbled_at = self.informer.version
+            return again
         if isinstance(error, ServerFault):
             return self._backoff.failures >= STUBBORN
         return isinstance(error, ApiError) and not isinstance(error, TooManyRequests)

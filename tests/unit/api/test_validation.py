@@ -183,3 +183,24 @@ def test_steps_and_resources_stay_once_the_flow_has_started(spec: dict[str, Any]
     new = {**old, "spec": {**old["spec"], **spec}}
     assert [problem.field for problem in validation.check_update(new, {**old, **STARTED})] == expected
     assert validation.check_update(new, old) == ()
+
+
+@pytest.mark.parametrize("levels", [validation.MAX_DEPTH, 900])
+def test_a_spec_that_is_nested_too_deep_is_one_problem_and_nothing_is_looked_at(levels: int) -> None:
+    """Before anything that recurses; the step is named."""
+    inner: Any = {}
+    for _ in range(levels):
+        inner = [inner]
+    deep = step("b", template={**job(), "x": inner})
+    assert sentences(flow(step("a", "nosuch"), deep)) == [
+        "spec.steps[1]: Invalid value: is nested more than 100 levels deep; make it flatter"
+    ]
+
+
+def test_the_deepest_spec_is_a_good_one() -> None:
+    """A hundred levels, spec and step included: spec, steps, the step, its template, the field."""
+    inner: Any = "leaf"
+    for _ in range(validation.MAX_DEPTH - 4):
+        inner = [inner]
+    assert sentences(flow(step("a", template={**job(), "x": inner}))) == []
+    assert sentences(flow(step("a", template={**job(), "x": [inner]}))) != []

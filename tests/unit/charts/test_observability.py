@@ -23,7 +23,9 @@ PAGE = (ROOT / "docs" / "observability.md").read_text()
 GROUPS = yaml.safe_load((FILES / "alerts.yaml").read_text())["groups"]
 ALERTS = {rule["alert"]: rule for group in GROUPS for rule in group["rules"]}
 TESTS = yaml.safe_load((ROOT / "tests" / "alerts" / "alerts_test.yaml").read_text())["tests"]
-METRIC = re.compile(r"\b(?:zenflow|workqueue|controller_runtime|rest_client|leader_election|process)_[a-z_]+[a-z]\b")
+METRIC = re.compile(
+    r"\b(?:zenflow|workqueue|controller_runtime|rest_client|leader_election|reflector|process)_[a-z_]+[a-z]\b"
+)
 SUFFIXES = ("_bucket", "_count", "_sum")
 
 

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from zenflow.controller.evidence import exits_of, is_news, suspension_of, trouble_of
-from zenflow.controller.objects import Pod, decode_job, decode_pod
+from zenflow.controller.evidence import exits_of, is_news, suspension_of, trouble_of, unreadable_of
+from zenflow.controller.objects import Pod, decode_job, decode_pod, remains_of
 
 
 def pod(*containers: dict[str, Any], conditions: tuple[dict[str, Any], ...] = ()) -> Pod:
@@ -40,6 +40,24 @@ def test_the_latest_failure_comes_last() -> None:
         1,
         2,
     ]
+
+
+UNREADABLE = b'{"metadata":{"name":"x","uid":"u"},"status":{"conditions":7,"phase":"Pending"}}'
+
+
+def test_a_job_that_cannot_be_read_is_told_as_its_step_s_trouble() -> None:
+    """Whoever looks at the flow must not have to read the controller's log."""
+    trouble = unreadable_of(remains_of(decode_job, UNREADABLE))
+    assert trouble is not None
+    assert (trouble.reason, "Job x: Job is unreadable" in trouble.message) == ("Unreadable", True)
+    assert unreadable_of(decode_job(b'{"metadata":{"name":"x"}}')) is None
+
+
+def test_a_pod_that_cannot_be_read_is_told_as_its_step_s_trouble() -> None:
+    """Its exit codes are lost with it."""
+    trouble = trouble_of([remains_of(decode_pod, UNREADABLE)])
+    assert trouble is not None
+    assert (trouble.reason, "Pod x: Pod is unreadable" in trouble.message) == ("Unreadable", True)
 
 
 def test_an_unschedulable_pod_says_why() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from tests.support.embedded import JOBS, Embedded, job, pod
+from tests.support.transport import ScriptedTransport, reply
+from zenflow.controller.inquiry import EVENTS as EVENT
 from zenflow.controller.inquiry import (
     EVENTS_A_PAGE,
     LONGEST_PAUSE,
@@ -13,9 +15,10 @@ from zenflow.controller.inquiry import (
     Answer,
     Inquiry,
     Standstill,
+    decode_event,
     standstill_of,
 )
-from zenflow.controller.objects import Job, Pod, decode_job, decode_pod
+from zenflow.controller.objects import PODS, Job, Pod, decode_job, decode_pod, readable
 from zenflow.dag.snapshot import Trouble
 from zenflow.runtime.client import Client
 from zenflow.runtime.errors import Unreachable
@@ -80,6 +83,16 @@ def test_of_many_events_only_some_are_read() -> None:
     world.server.clock.advance(30)
     assert Inquiry(Client(reading), world.server.clock).explain(standstill, {}).reason.startswith("Reason")
     assert reading.requests == MOST_PAGES
+
+
+@pytest.mark.parametrize("moment", ["0000-01-01T00:00:00Z", "+1-", 7])
+def test_an_event_that_cannot_be_read_hides_no_other(moment: object) -> None:
+    """Anybody who may write Events may write one about this Job."""
+    world = World()
+    world.tell("good", "FailedCreate", "violates PodSecurity")
+    transport = ScriptedTransport(reply({"metadata": {}, "items": [{"metadata": {"name": "x"}, "eventTime": moment}]}))
+    pages = [*Client(transport).pages(PODS), *Client(world.server.api).pages(EVENT)]
+    assert [event.reason for event in readable(decode_event, pages)] == ["FailedCreate"]
 
 
 def test_without_a_warning_the_latest_news_is_told() -> None:

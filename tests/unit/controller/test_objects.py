@@ -1,13 +1,26 @@
 """From watch lines to slim structs."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from zenflow.api.types import ConcurrencyPolicy
+from zenflow.api.validation import MAX_DEPTH
 from zenflow.controller.library import read
-from zenflow.controller.objects import FlowRecord, decode_flow, decode_job
+from zenflow.controller.objects import (
+    FlowRecord,
+    Job,
+    Pod,
+    decode_existing,
+    decode_flow,
+    decode_job,
+    decode_metadata,
+    decode_pod,
+    remains_of,
+)
+from zenflow.runtime.errors import Undecodable
 
 
 def flow(metadata: dict[str, Any] | None = None, spec: Any = None, status: Any = None) -> FlowRecord:
@@ -36,6 +49,51 @@ def test_a_spec_of_a_wrong_shape_is_still_a_record() -> None:
     record = flow(spec={"executionPolicy": {"concurrencyPolicy": 7}, "steps": "none"})
     assert record.policy is ConcurrencyPolicy.FORBID
     assert read(record).problems
+
+
+def nested(levels: int) -> str:
+    return '{"a":' * levels + "1" + "}" * levels
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH, 300, 1_200, 9_000])
+def test_a_spec_of_any_depth_is_still_a_record_and_refused_for_its_depth(levels: int) -> None:
+    """Never run without what was left out; the API server takes 10,000 levels."""
+    steps = f'[{{"name":"s","template":{{"spec":{nested(levels)}}}}}]'
+    body = f'{{"metadata":{{"name":"etl","namespace":"data","uid":"u"}},"spec":{{"suspend":true,"steps":{steps}}}}}'
+    record = decode_flow(body.encode())
+    assert record.is_suspended
+    reading = read(record)
+    assert reading.graph is None
+    assert "spec.steps[0]: Invalid value: is nested more than 100 levels deep; make it flatter" in reading.problems
+
+
+@pytest.mark.parametrize("decoder", [decode_job, decode_pod, decode_flow, decode_metadata])
+def test_metadata_of_any_depth_is_read(decoder: Callable[[bytes], Any]) -> None:
+    """managedFields are written by whoever may create the object, and read by nobody here."""
+    fields = f'[{{"manager":"m","fieldsV1":{nested(9_000)}}}]'
+    item = decoder(f'{{"metadata":{{"managedFields":{fields},"name":"x"}}}}'.encode())
+    assert getattr(item, "metadata", item).name == "x"
+
+
+@pytest.mark.parametrize("decoder", [decode_job, decode_pod])
+def test_a_status_that_cannot_be_read_is_told_of_its_object(decoder: Callable[[bytes], Job | Pod]) -> None:
+    """A date of the year 0 is one that the API server takes, and Python does not."""
+    conditions = [{"type": "Failed", "status": "True", "lastTransitionTime": "0000-01-01T00:00:00Z"}]
+    body = json.dumps({"metadata": {"name": "x", "uid": "u"}, "status": {"conditions": conditions}}).encode()
+    with pytest.raises(Undecodable):
+        decoder(body)
+    remains = remains_of(decoder, body)
+    assert remains.metadata.uid == "u"
+    (condition,) = remains.status.conditions
+    assert condition.type == "Unreadable"
+    assert "unreadable" in condition.message
+
+
+def test_what_has_no_readable_owner_has_none() -> None:
+    """It is somebody else's, whatever it is."""
+    assert decode_existing(b'{"metadata":7}').controller_uid == ""
+    with pytest.raises(Undecodable):
+        remains_of(decode_job, b'{"metadata":7}')
 
 
 def test_the_manifest_that_kubectl_keeps_is_not_kept_twice() -> None:

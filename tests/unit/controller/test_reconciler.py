@@ -7,10 +7,8 @@ import pytest
 from tests.support.builders import Scene, job
 from tests.unit.dag.reading import published
 from zenflow.api.types import JobFlow
-from zenflow.controller.app import informers
 from zenflow.controller.applier import Applied, Applier
-from zenflow.controller.caches import Caches
-from zenflow.controller.group_gate import GroupGate
+from zenflow.controller.memory import Memory
 from zenflow.controller.observer import Observer
 from zenflow.controller.reconciler import JobFlowReconciler
 from zenflow.controller.status import StatusWriter
@@ -52,8 +50,6 @@ class Pen(StatusWriter):
         return self._again_in
 
 
-(FLOWS,), (JOBS,), (PODS,) = informers()
-CACHES = Caches(FLOWS.cache, JOBS.cache, PODS.cache)
 RUNNING = published(Scene.of(job("a", timeout_seconds=60), job("b")).running("a").running("b"))
 
 
@@ -68,7 +64,5 @@ RUNNING = published(Scene.of(job("a", timeout_seconds=60), job("b")).running("a"
 )
 def test_only_a_report_can_wait(now: float, publish_in: float | None, expected: Result) -> None:
     """A timer that strikes stops a step or starts its retry."""
-    reconciler = JobFlowReconciler(
-        Sight(RUNNING.now(now)), Hands(), Pen(publish_in), GroupGate(CACHES, lambda key: None)
-    )
+    reconciler = JobFlowReconciler(Sight(RUNNING.now(now)), Hands(), Pen(publish_in), Memory())
     assert reconciler.reconcile(KEY) == expected

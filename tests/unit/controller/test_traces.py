@@ -115,6 +115,14 @@ def test_a_trace_that_is_not_taken_is_counted_and_gone(stage: Stage, answer: boo
     assert (stage.count("failed"), stage.count("sent")) == (1, 1)
 
 
+def test_a_flow_of_which_no_trace_can_be_made_is_counted_and_gone(stage: Stage) -> None:
+    """Whatever stands in its status or its Jobs: the thread goes on with the next."""
+    stage.traces.published(flow(), ENDED.model_copy(update={"steps": (7,)}))
+    stage.traces.published(flow("uid-g"), ENDED)
+    assert [stage.traces.step(), stage.traces.step()] == [0, 0]
+    assert (stage.count("failed"), stage.count("sent")) == (1, 1)
+
+
 def test_the_end_of_the_process_sends_what_waits_up_to_the_first_failure(stage: Stage) -> None:
     """A collector that is down must not hold up the end."""
     for uid in ("1", "2", "3"):

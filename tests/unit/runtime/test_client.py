@@ -85,6 +85,13 @@ def test_a_refusal_is_raised_with_its_facts() -> None:
         client.replace(THINGS, "t", b"{}", "ns")
 
 
+def test_a_create_is_strict() -> None:
+    """A field that the API server does not know is refused, not dropped."""
+    transport = ScriptedTransport(reply({}))
+    Client(transport).create(THINGS, b"{}", "ns")
+    assert transport.requests[0].query == (("fieldValidation", "Strict"),)
+
+
 def listing(version: str, token: str, *names: str) -> Response:
     metadata = {"resourceVersion": version, "continue": token}
     return reply({"metadata": metadata, "items": [thing(name, 1) for name in names]})

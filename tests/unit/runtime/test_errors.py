@@ -34,7 +34,9 @@ def test_each_status_is_its_own_error(code: int, reason: str, kind: type[errors.
     assert error.causes[0].field == "spec.x"
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>Bad Gateway</html>", b'"text"', b"[]", b"\xff\xfe", b'{"half":'])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>Bad Gateway</html>", b'"text"', b"[]", b"\xff\xfe", b'{"half":', b"[" * 9_000]
+)
 def test_an_answer_that_is_no_status_is_an_error_all_the_same(body: bytes) -> None:
     """Proxies answer with pages of their own; the HTTP status decides then."""
     error = from_response(502, {}, body)
@@ -56,6 +58,33 @@ def test_the_wait_that_was_asked_for_is_kept(headers: dict[str, str], details: b
     """From the header, else from the Status."""
     body = b'{"kind":"Status","code":429,"details":%s}' % details
     assert from_response(429, headers, body).retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b'"details":7',
+        b'"details":{"causes":7}',
+        b'"details":{"causes":[7]},"reason":{}',
+        b'"code":"soon","message":[]',
+        b'"details":{"retryAfterSeconds":"soon"}',
+        b'"details":{"retryAfterSeconds":-1}',
+    ],
+)
+def test_a_status_of_another_shape_is_an_error_all_the_same(fields: bytes) -> None:
+    """Its strange parts count as absent; the HTTP status decides."""
+    error = from_response(403, {}, b'{"kind":"Status",%s}' % fields)
+    assert isinstance(error, errors.Forbidden)
+    assert error.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "details"), [({"retry-after": "9" * 400}, b"{}"), ({}, b'{"retryAfterSeconds":99999}')]
+)
+def test_nobody_is_made_to_wait_for_ever(headers: dict[str, str], details: bytes) -> None:
+    """A number too large is a mistake of somebody; nothing is to hang on it."""
+    body = b'{"kind":"Status","code":429,"details":%s}' % details
+    assert from_response(429, headers, body).retry_after == errors.LONGEST_RETRY_AFTER
 
 
 def test_a_quota_is_told_from_other_refusals() -> None:

@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.support.things import Thing, decode_thing, key, thing, things_informer
+from tests.support.things import THINGS, Thing, decode_thing, key, thing, things_informer
 from tests.support.transport import event
-from zenflow.runtime.errors import Expired, ServerFault, Undecodable
+from zenflow.runtime.cache import ObjectMeta
+from zenflow.runtime.errors import Expired, Garbled, ServerFault, Undecodable
 from zenflow.runtime.informer import Informer
 
 
@@ -211,14 +212,85 @@ def test_the_end_of_an_unreadable_object_is_an_end(informer: Informer[Thing]) ->
         b'{"type":"BOOKMARK","object":{}}',
         b'{"type":"ADDED","object":{"metadata":{"name":"x","resourceVersion":"soon"}}}',
         b'{"type":"ERROR","object":"no status"}',
+        b'{"type":"RENAMED","object":{"metadata":{"name":"a","resourceVersion":"11"}}}',
+        b'{"type":"ADDED","object":{"metadata":{"name":"x","resourceVersion":"' + b"9" * 5_000 + b'"}}}',
+        b'{"type":"ADDED","object":{"metadata":{"name":"x","resourceVersion":"\xd9\xa3"}}}',
     ],
 )
 def test_garbage_is_told_and_changes_nothing(informer: Informer[Thing], line: bytes) -> None:
-    """Neither the cache nor the version; never an exception that nobody expects."""
-    with pytest.raises(Undecodable):
+    """Neither the cache nor the version, for nobody knows what it would have told: it must be read again."""
+    with pytest.raises(Garbled):
         informer.feed(line)
     assert len(informer.cache) == 1
     assert informer.resource_version == "10"
+
+
+def deep(line: bytes) -> bytes:
+    """The event with an object that no decoder can take whole: `ignored` is 9,000 levels deep."""
+    return line.replace(b'"ignored":[1,2]', b'"ignored":' + b"[" * 9_000 + b"]" * 9_000)
+
+
+@pytest.mark.parametrize(
+    ("type_", "heard"), [("ADDED", ["+b"]), ("MODIFIED", ["+b"]), ("DELETED", []), ("BOOKMARK", [])]
+)
+def test_depth_where_nobody_reads_costs_nothing(informer: Informer[Thing], type_: str, heard: list[str]) -> None:
+    """As in managedFields, which whoever may create an object writes as deep as the API server takes it."""
+    seen = changes(informer)
+    informer.feed(deep(event(type_, thing("b", 11))))
+    assert seen == heard
+    assert informer.resource_version == "11"
+
+
+def test_an_object_that_is_no_json_is_told_apart_by_its_brackets(informer: Informer[Thing]) -> None:
+    """What can be named of it is: nothing here, so the version must not advance."""
+    with pytest.raises(Garbled):
+        informer.feed(b'{"type":"ADDED","object":{"metadata":{"name":"b","resourceVersion":"11",}}}')
+    assert informer.resource_version == "10"
+
+
+def partly_readable(body: bytes) -> Thing:
+    """A decoder that can do without the color."""
+    try:
+        return decode_thing(body)
+    except msgspec.ValidationError as error:
+        item = msgspec.json.decode(body)
+        metadata = msgspec.convert(item["metadata"], ObjectMeta)
+        raise Undecodable("no color", remains=Thing(metadata, "unknown")) from error
+
+
+def test_what_remains_of_an_unreadable_object_is_taken_in() -> None:
+    """So that it can be told on the object's own flow; it is counted as unreadable all the same."""
+    made = Informer(THINGS, partly_readable)
+    made.replace([], "10")
+    seen = changes(made)
+    with pytest.raises(Undecodable, match="Thing ns/b: no color"):
+        made.feed(event("ADDED", {**thing("b", 11), "color": 7}))
+    cached = made.cache.get(key("b"))
+    assert cached is not None
+    assert cached.color == "unknown"
+    with pytest.raises(Undecodable):
+        made.feed(event("DELETED", {**thing("b", 12), "color": 7}))
+    assert seen == ["+b", "-b"]
+    assert made.resource_version == "12"
+
+
+def test_a_handler_that_fails_costs_the_others_nothing(informer: Informer[Thing]) -> None:
+    """Neither their call, nor the version, nor the next event; but it is told."""
+    told: list[Exception] = []
+    failure = ZeroDivisionError("a bug")
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    informer.add_handler(fail)
+    informer.add_version_listener(fail)
+    seen = changes(informer)
+    informer.on_panic(told.append)
+    informer.feed(event("ADDED", thing("b", 11)))
+    informer.feed(event("ADDED", thing("c", 12)))
+    assert seen == ["+b", "+c"]
+    assert informer.resource_version == "12"
+    assert told == [failure] * 4
 
 
 def test_version_listeners_hear_every_advance(informer: Informer[Thing]) -> None:

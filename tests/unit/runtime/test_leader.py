@@ -4,6 +4,7 @@ The replicas run against the embedded API server, whose compare-and-set is held 
 """
 
 import random
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -11,12 +12,12 @@ import msgspec
 import pytest
 
 from tests.support.clock import VirtualClock
-from tests.support.transport import FlakyTransport
+from tests.support.transport import FlakyTransport, ScriptedTransport
 from zenflow.local.apiserver.server import ApiServer
 from zenflow.runtime.client import Client
-from zenflow.runtime.errors import LeaseLost
+from zenflow.runtime.errors import LeaseLost, Unreachable
 from zenflow.runtime.leader import LEASES, FencedTransport, LeaderElector, LeaseTerms
-from zenflow.runtime.transport import Request
+from zenflow.runtime.transport import Request, Response
 
 DURATION, DEADLINE, RETRY = 15.0, 10.0, 2.0
 
@@ -295,3 +296,51 @@ def test_there_are_never_two_leaders(seed: int) -> None:
         for name in chaos.replicas:
             chaos.step(name)
     assert chaos.leaders == 1
+
+
+class SlowTransport(FlakyTransport):
+    """Answers to reads are under way for `delay` seconds after they left the server."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage.api)
+        self._clock = stage.clock
+        self.delay = 0.0
+        self.meanwhile: Callable[[], object] = lambda: None  # what happens on the way there
+
+    def send(self, request: Request) -> Response:
+        if request.method == "GET":
+            self._clock.advance(self.delay)
+            self.meanwhile()
+        return super().send(request)
+
+
+def test_a_lease_is_first_seen_when_the_answer_is_there() -> None:
+    """Not when it was asked for: a request that took longer than the Lease must not make it look unrenewed since."""
+    stage = Stage()
+    stage.a.step()
+    transport = SlowTransport(stage)
+    transport.delay, transport.meanwhile = 2 * DURATION, stage.a.step
+    candidate = LeaderElector(
+        Client(transport), LeaseTerms("default", "lock", "c"), clock=stage.clock, random=lambda: 0.0
+    )
+    candidate.step()
+    transport.delay, transport.meanwhile = 0.0, lambda: None
+    candidate.step()
+    assert not candidate.is_leader
+    assert stage.spec("holderIdentity") == "a"
+    stage.clock.advance(DURATION)
+    candidate.step()
+    assert candidate.is_leader
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"[" * 9_000, b'{"spec":7}', b'{"spec":{"leaseDurationSeconds":"x"}}'])
+def test_an_answer_that_is_no_lease_ends_nothing(body: bytes) -> None:
+    """It counts like no answer; the holder's deadline goes on."""
+    elector = LeaderElector(
+        Client(ScriptedTransport(Response(200, body), *[Unreachable("cut off")] * 3)),
+        LeaseTerms("default", "lock", "c"),
+        clock=VirtualClock(),
+        random=lambda: 0.0,
+    )
+    assert elector.step() > 0
+    assert not elector.is_leader

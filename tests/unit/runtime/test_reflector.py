@@ -1,8 +1,12 @@
 """List, watch, and what comes after each way in which they end."""
 
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from tests.support.clock import VirtualClock
 from tests.support.things import Thing, key, thing, things_informer
@@ -10,22 +14,27 @@ from tests.support.transport import ScriptedStream, ScriptedTransport, event, re
 from zenflow.runtime.client import Client
 from zenflow.runtime.errors import RuntimeFault, StreamEnded, StreamSilent, Unreachable
 from zenflow.runtime.informer import Informer
-from zenflow.runtime.reflector import Reflector
+from zenflow.runtime.metrics import Metrics
+from zenflow.runtime.reflector import Reflector, ReflectorMetrics
 from zenflow.runtime.transport import Response
 
 
-def listing(version: int, *items: dict[str, Any], token: str = "") -> Response:
+def listing(version: int, *items: dict[str, Any] | msgspec.Raw, token: str = "") -> Response:
     return reply({"metadata": {"resourceVersion": str(version), "continue": token}, "items": items})
 
 
 class Stage:
     """A reflector of Things over a scripted server, with time standing still."""
 
-    def __init__(self, *script: Response | ScriptedStream | RuntimeFault) -> None:
+    def __init__(
+        self, *script: Response | ScriptedStream | RuntimeFault, metrics: ReflectorMetrics | None = None
+    ) -> None:
         self.clock = VirtualClock()
         self.server = ScriptedTransport(*script)
         self.informer: Informer[Thing] = things_informer()
-        self.reflector = Reflector(Client(self.server), self.informer, clock=self.clock, random=lambda: 0.5)
+        self.reflector = Reflector(
+            Client(self.server), self.informer, clock=self.clock, random=lambda: 0.5, metrics=metrics
+        )
 
     def step(self, times: int = 1) -> float:
         """The wait that the last of the steps asked for."""
@@ -198,6 +207,89 @@ def test_an_object_that_can_no_longer_be_read_survives_a_new_list() -> None:
     stage = Stage(listing(7, thing("a", 3)), expired, listing(9, strange, thing("b", 9)), ScriptedStream())
     stage.step(7)
     assert stage.names == ["a", "b"]
+
+
+DEEP = "[" * 9_000 + "]" * 9_000
+
+
+def deep(item: dict[str, Any]) -> msgspec.Raw:
+    """The object with a field that no decoder can go to the end of."""
+    return msgspec.Raw(msgspec.json.encode(item).replace(b"[1,2]", DEEP.encode()))
+
+
+def test_an_object_that_is_nested_too_deep_costs_no_other() -> None:
+    """Whoever may create one object must not be able to make a page, or a watch, of all objects unreadable."""
+    stage = Stage(listing(7, deep(thing("a", 3)), thing("b", 4)), ScriptedStream([event("ADDED", deep(thing("c", 8)))]))
+    stage.sync()
+    assert stage.step() == 0
+    assert stage.names == ["a", "b", "c"]
+
+
+def test_a_page_that_cannot_be_split_is_read_object_by_object() -> None:
+    """One that is no JSON costs itself."""
+    page = listing(7, thing("a", 3), thing("b", 4))
+    broken = Response(200, page.body.replace(b'"color":"","ignored":[1,2]', b'"color":,', 1))
+    stage = Stage(broken, ScriptedStream()).sync()
+    assert stage.names == ["b"]
+
+
+@pytest.mark.parametrize("line", [b"garbage", b'{"type":"MODIFIED","object":{"metadata":{}}}'])
+def test_after_a_garbled_line_the_watch_is_opened_again_where_it_was(line: bytes) -> None:
+    """What it would have told is told again; the next event must not make it forgotten."""
+    good, after = event("ADDED", thing("a", 8)), event("ADDED", thing("c", 10))
+    second = ScriptedStream([event("ADDED", thing("b", 9)), after])
+    stage = Stage(listing(7), ScriptedStream([good, line, after]), second).sync()
+    assert stage.step() > 0
+    assert stage.names == ["a"]
+    stage.step()
+    assert stage.last_query["resourceVersion"] == "8"
+    stage.step()
+    assert stage.names == ["a", "b", "c"]
+
+
+def test_a_line_that_stays_garbled_means_a_new_list() -> None:
+    """A second time after the same version: the list says what the line cannot."""
+    streams = [ScriptedStream([b"garbage"]) for _ in range(2)]
+    stage = Stage(listing(7), *streams, listing(9, thing("b", 9)), ScriptedStream()).sync()
+    stage.step(6)
+    assert stage.names == ["b"]
+    assert stage.last_query["resourceVersion"] == "9"
+
+
+def test_a_bug_in_a_handler_is_counted_and_told_once() -> None:
+    """The watch goes on; the process does not end."""
+    registry = CollectorRegistry()
+    stream = ScriptedStream([event("ADDED", thing(name, version)) for version, name in enumerate("abc", start=8)])
+    stage = Stage(listing(7), stream, metrics=Metrics(registry).reflector("things"))
+    stage.informer.add_handler(lambda old, new: [].clear(7))  # type: ignore[call-arg]
+    with capture_logs() as lines:
+        stage.step(4)
+    assert stage.names == ["a", "b", "c"]
+    assert registry.get_sample_value("reflector_handler_panics_total", {"resource": "things"}) == 3
+    assert [line["event"] for line in lines] == ["handler failed, told once"]
+
+
+def test_what_nobody_expects_is_counted_and_all_is_listed_anew() -> None:
+    """A part that dies takes the process with it, and every replica would meet the same bytes."""
+    registry = CollectorRegistry()
+    stage = Stage(listing(7), listing(9, thing("a", 8)), metrics=Metrics(registry).reflector("things"))
+    stage.step()
+    stage.informer.replace = fail_once(stage.informer.replace)  # type: ignore[method-assign]
+    assert stage.step() > 0
+    stage.step(2)
+    assert stage.names == ["a"]
+    assert registry.get_sample_value("reflector_handler_panics_total", {"resource": "things"}) == 1
+
+
+def fail_once(call: Callable[..., None]) -> Callable[..., None]:
+    failures = [ZeroDivisionError("a bug")]
+
+    def failing(*arguments: Any) -> None:
+        if failures:
+            raise failures.pop()
+        call(*arguments)
+
+    return failing
 
 
 def test_the_wait_the_server_asks_for_is_kept() -> None:
