@@ -12,6 +12,7 @@ from tests.simulation.world import Simulation
 from zenflow.api import names
 from zenflow.api.types import Step
 from zenflow.controller import app
+from zenflow.controller.group_gate import GroupGate
 from zenflow.controller.reconciler import JobFlowReconciler
 from zenflow.controller.rivals import Rivals
 from zenflow.dag import graph, walk
@@ -81,7 +82,7 @@ def blind_to_what_still_runs(patch: pytest.MonkeyPatch) -> None:
 
 def blind_to_unreported_starts(patch: pytest.MonkeyPatch) -> None:
     """A flow has started when its status says so."""
-    patch.setattr(Rivals, "_has_jobs", lambda self, record: False)
+    patch.setattr(GroupGate, "_has_jobs", lambda self, uid: False)
 
 
 @pytest.mark.parametrize(

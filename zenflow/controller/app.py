@@ -13,8 +13,9 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from zenflow.controller.applier import Applier, Parallel, one_by_one
-from zenflow.controller.caches import BY_GROUP, BY_OWNER, Caches, group_of
+from zenflow.controller.caches import BUSY, BY_OWNER, Caches
 from zenflow.controller.census import Census
+from zenflow.controller.group_gate import GroupGate
 from zenflow.controller.handover import Handover
 from zenflow.controller.journal import Journal
 from zenflow.controller.library import Library
@@ -34,6 +35,7 @@ from zenflow.controller.objects import (
 )
 from zenflow.controller.observer import Observer
 from zenflow.controller.reconciler import JobFlowReconciler
+from zenflow.controller.rivals import Rivals
 from zenflow.controller.settings import Settings
 from zenflow.controller.status import StatusWriter
 from zenflow.controller.wakes import Wakes
@@ -90,11 +92,15 @@ def build(settings: Settings, world: World) -> App:
     # So many workers report at once; the others are there to create.
     queue = WorkQueue(world.clock, metrics=metrics.queue(NAME), leisurely=max(1, settings.workers // 4))
     memory, library, barrier = Memory(), Library(), Barrier()
+    gate = GroupGate(caches, queue.add)
     counts = FlowMetrics(metrics.registry)
     handover = Handover(flows.cache, world.clock, counts.start_latency.observe)
     flows.add_handler(handover.flow_changed)
     jobs.add_handler(handover.job_changed)  # before the handler that wakes the flow
     journal = Journal(counts, handover, log)
+    flows.add_handler(gate.flow_changed)  # before the handler that wakes the flow
+    jobs.add_handler(gate.job_changed)
+    pods.add_handler(gate.pod_changed)
     wakes = Wakes(
         caches,
         memory,
@@ -108,10 +114,10 @@ def build(settings: Settings, world: World) -> App:
     pods.add_handler(wakes.pod_changed)
     events = EventRecorder(world.client, world.clock, component="zen-flow-controller")
     reconciler = JobFlowReconciler(
-        Observer(caches, library, memory, world.client, world.clock),
+        Observer(caches, library, memory, Rivals(caches, library, gate), world.client, world.clock),
         Applier(world.client, jobs, barrier, memory, journal, clock=world.clock, parallel=world.parallel),
         StatusWriter(world.client, flows, barrier, memory, events, journal, clock=world.clock),
-        memory,
+        gate,
     )
     reflectors = tuple(
         _reflector(informer, settings, world, metrics, log) for each in (flows, jobs, pods) for informer in each
@@ -124,9 +130,13 @@ def build(settings: Settings, world: World) -> App:
 def informers(*namespaces: str) -> tuple[Informers[FlowRecord], Informers[Job], Informers[Pod]]:
     """The three caches with their indexes, fed from the namespaces given; from all of them where none is."""
     places = namespaces or ("",)
-    flows = Cache[FlowRecord]({BY_GROUP: lambda flow: (group_of(flow),)})
-    jobs = Cache[Job]({BY_OWNER: lambda job: (job.metadata.controller_uid,), BY_GROUP: lambda job: job.groups})
-    pods = Cache[Pod]({BY_OWNER: lambda pod: (pod.metadata.controller_uid,), BY_GROUP: lambda pod: pod.groups})
+    flows = Cache[FlowRecord]({})
+    jobs = Cache[Job](
+        {BY_OWNER: lambda job: (job.metadata.controller_uid,), BUSY: lambda job: () if job.is_finished else job.groups}
+    )
+    pods = Cache[Pod](
+        {BY_OWNER: lambda pod: (pod.metadata.controller_uid,), BUSY: lambda pod: () if pod.is_over else pod.groups}
+    )
     return (
         Informers([Informer(JOBFLOWS, decode_flow, namespace=each, cache=flows) for each in places]),
         Informers([Informer(JOBS, decode_job, namespace=each, label_selector=OURS, cache=jobs) for each in places]),

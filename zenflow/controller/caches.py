@@ -6,7 +6,7 @@ from zenflow.controller.objects import FlowRecord, Job, Pod
 from zenflow.runtime.cache import Cache
 
 BY_OWNER = "owner"  # children by the UID of the controlling owner
-BY_GROUP = "group"  # flows and children by namespace/concurrency group
+BUSY = "busy"  # children that may still run, by namespace/concurrency group
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +24,5 @@ class Caches:
 
 
 def group_of(record: FlowRecord) -> str:
-    """The value of a flow in the BY_GROUP index."""
+    """A flow's concurrency group, with its namespace."""
     return f"{record.metadata.namespace}/{record.group}"

@@ -32,9 +32,8 @@ class Memory:
     """Notes by flow UID. Safe for threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards both mappings; notes are guarded by whoever holds the flow's key
+        self._lock = threading.Lock()  # guards the mapping; notes are guarded by whoever holds the flow's key
         self._notes: dict[str, Notes] = {}
-        self._active: dict[str, set[str]] = {}  # concurrency group (with namespace) -> UIDs
 
     def of(self, uid: str) -> Notes:
         """The notes about a flow, made at the first call."""
@@ -49,28 +48,6 @@ class Memory:
         """The flow has ended or is gone."""
         with self._lock:
             self._notes.pop(uid, None)
-            for group in [group for group, uids in self._active.items() if uid in uids]:
-                self._active[group].discard(uid)
-                if not self._active[group]:
-                    del self._active[group]
-
-    def enter(self, group: str, uid: str, *, alone: bool) -> bool:
-        """Let a flow start, unless it must be `alone` in its group and another has entered before.
-
-        Two workers may decide to start two flows of a group from snapshots in which neither had started:
-        the caches cannot rule that out, so the first through this gate wins.
-        """
-        with self._lock:
-            active = self._active.setdefault(group, set())
-            if alone and active - {uid}:
-                return False
-            active.add(uid)
-            return True
-
-    def has_entered(self, group: str, uid: str) -> bool:
-        """Whether the flow has passed the gate and not ended since."""
-        with self._lock:
-            return uid in self._active.get(group, ())
 
     def __len__(self) -> int:
         return len(self._notes)

@@ -41,11 +41,13 @@ EVIDENCE_PATIENCE = timedelta(seconds=1)
 class Observer:
     """Makes Snapshots. Called by several workers at once, never for one key by two."""
 
-    def __init__(self, caches: Caches, library: Library, memory: Memory, client: Client, clock: Clock) -> None:
+    def __init__(
+        self, caches: Caches, library: Library, memory: Memory, rivals: Rivals, client: Client, clock: Clock
+    ) -> None:
         self._caches = caches
         self._library = library
         self._memory = memory
-        self._rivals = Rivals(caches, library, memory)
+        self._rivals = rivals
         self._client = client
         self._clock = clock
         self._inquiry = Inquiry(client, clock)

@@ -4,74 +4,76 @@ Reads caches, writes nothing. Who must wait for whom is decided by `dag.flows`.
 """
 
 from collections.abc import Iterator
+from itertools import chain, islice
 
 from zenflow.api import names
 from zenflow.api.types import ConcurrencyPolicy
-from zenflow.controller.caches import BY_GROUP, BY_OWNER, Caches, group_of
+from zenflow.controller.caches import BUSY, Caches, group_of
+from zenflow.controller.group_gate import GroupGate
+from zenflow.controller.group_line import Member
 from zenflow.controller.library import Library
-from zenflow.controller.memory import Memory
 from zenflow.controller.objects import FlowRecord, Job, Pod
 from zenflow.dag.snapshot import Rival
 
 
 class Rivals:
-    """Looks around for one flow."""
+    """Lists other flows and leftover children of a group, as far as one flow has to look at them."""
 
-    def __init__(self, caches: Caches, library: Library, memory: Memory) -> None:
+    def __init__(self, caches: Caches, library: Library, gate: GroupGate) -> None:
         self._caches = caches
         self._library = library
-        self._memory = memory
+        self._gate = gate
 
     def of(self, record: FlowRecord) -> tuple[Rival, ...]:
-        """The other flows of its group; none once it has ended."""
+        """The flows of its group that decide about it, at most three; none once it has ended.
+
+        The next older one that waits, the oldest that runs, and the youngest of those that would replace it.
+        """
         if record.has_ended:
             return ()
-        others = self._caches.flows.by_index(BY_GROUP, group_of(record))
-        return tuple(self._rival(other) for other in others if other.metadata.uid != record.metadata.uid)
+        near = self._gate.neighbours(record)
+        replacing = next((each for each in near.replacing if not self._is_invalid(each)), None)
+        found = {each.uid: each for each in (near.before, near.running, replacing) if each is not None}
+        return tuple(self._rival(each) for each in found.values())
 
     def leftovers(self, record: FlowRecord) -> tuple[str, ...]:
-        """`Job x`, `Pod y`: what still runs of flows of the group that have ended or are deleted.
+        """`Job x` or `Pod y`: the first that still runs of flows of the group that have ended or are deleted.
 
-        A flow that has started has looked; one that runs beside others does not look.
+        Only the first in line looks, while nobody runs. A flow that has started has looked; one that runs beside
+        others does not look.
         """
-        if record.has_started or record.has_ended or record.policy is ConcurrencyPolicy.ALLOW:
+        if record.has_started or record.has_ended or record.policy is ConcurrencyPolicy.ALLOW or record.is_suspended:
             return ()
-        return (*self._jobs_left(record), *self._pods_left(record))
+        near = self._gate.neighbours(record)
+        if near.before is not None or near.running is not None:
+            return ()
+        return tuple(islice(chain(self._jobs_left(record), self._pods_left(record)), 1))
 
-    def _rival(self, record: FlowRecord) -> Rival:
-        meta, group = record.metadata, group_of(record)
-        assert meta.creation_timestamp is not None
-        # Its Jobs too: its status may not know yet of a start that a crash cut short.
-        has_started = record.has_started or self._memory.has_entered(group, meta.uid) or self._has_jobs(record)
+    def _rival(self, member: Member) -> Rival:
         return Rival(
-            name=meta.name,
-            uid=meta.uid,
-            created_at=meta.creation_timestamp,
-            policy=record.policy,
-            has_started=has_started,
-            has_ended=record.has_ended,
-            is_deleting=meta.deletion_timestamp is not None,
-            is_suspended=record.is_suspended,
-            is_invalid=not has_started and self._is_invalid(record),
+            name=member.key.name,
+            uid=member.uid,
+            created_at=member.created_at,
+            policy=member.policy,
+            has_started=member.is_running,
+            has_ended=False,
+            is_invalid=member.is_replacing and self._is_invalid(member),
         )
 
-    def _has_jobs(self, record: FlowRecord) -> bool:
-        return bool(self._caches.jobs.by_index(BY_OWNER, record.metadata.uid))
-
-    def _is_invalid(self, record: FlowRecord) -> bool:
+    def _is_invalid(self, member: Member) -> bool:
         """A spec is read only where something depends on it: a flow replaces nobody by mistake."""
-        is_replacing = record.policy is ConcurrencyPolicy.REPLACE and not record.has_ended
-        return is_replacing and bool(self._library.reading(record).problems)
+        record = self._caches.flows.get(member.key)
+        return record is not None and bool(self._library.reading(record).problems)
 
     def _jobs_left(self, record: FlowRecord) -> Iterator[str]:
-        for job in self._caches.jobs.by_index(BY_GROUP, group_of(record)):
-            if not job.is_finished and _is_of_a_flow(job) and self._is_left(record, job):
+        for job in self._caches.jobs.by_index(BUSY, group_of(record)):
+            if _is_of_a_flow(job) and self._is_left(record, job):
                 yield f"Job {job.metadata.name}"
 
     def _pods_left(self, record: FlowRecord) -> Iterator[str]:
         """Of Jobs that are gone themselves: as long as a Job is there, it speaks for its Pods."""
-        for pod in self._caches.pods.by_index(BY_GROUP, group_of(record)):
-            if not pod.is_over and self._caches.is_orphan(pod) and self._is_left(record, pod):
+        for pod in self._caches.pods.by_index(BUSY, group_of(record)):
+            if self._caches.is_orphan(pod) and self._is_left(record, pod):
                 yield f"Pod {pod.metadata.name}"
 
     def _is_left(self, record: FlowRecord, child: Job | Pod) -> bool:

@@ -1,12 +1,13 @@
 """Which flows a change of an object wakes: the informers' handlers, which put keys on the queue and take notes.
 
 Only news wakes: what a decision may read and has not read yet. The echo of our own write is none, for the decision
-that made it knows what it wrote; where nobody can tell an echo from news, it wakes.
+that made it knows what it wrote; where nobody can tell an echo from news, it wakes. Whom a change concerns in the
+flow's concurrency group is the `GroupGate`'s to know.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from zenflow.controller.caches import BY_GROUP, Caches, group_of
+from zenflow.controller.caches import Caches
 from zenflow.controller.evidence import exits_of, is_news
 from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory
@@ -41,7 +42,7 @@ class Wakes:
         self._is_job_echo = is_job_echo
 
     def flow_changed(self, old: FlowRecord | None, new: FlowRecord | None) -> None:
-        """The flow itself; and those that may have waited for it, or must give way to it."""
+        """The flow itself; those that waited for it are woken by the `GroupGate`."""
         record = new or old
         assert record is not None
         if new is None or not self._is_flow_echo(new.metadata.resource_version):
@@ -49,9 +50,6 @@ class Wakes:
         if new is None or new.has_ended:
             self._memory.forget(record.metadata.uid)
             self._library.forget(record.metadata.uid)
-        if old is None or new is None or _standing(old) != _standing(new):
-            for each in dict.fromkeys(group_of(each) for each in (old, new) if each is not None):
-                self._wake_group(each, record.metadata.key)
 
     def job_changed(self, old: Job | None, new: Job | None) -> None:
         """The flow that it was made for. A deletion is noted: no cache shows it any more."""
@@ -62,11 +60,9 @@ class Wakes:
         if not self._is_news(old, new):
             return
         self._wake(job.flow_key)
-        if new is None or new.is_finished:
-            self._wake_waiting(job.groups)
 
     def pod_changed(self, old: Pod | None, new: Pod | None) -> None:
-        """The flow, where the Pod tells something new; and those that wait for the last Pod of a Job that is gone."""
+        """The flow, where the Pod tells something new, or was the last one of a Job that is gone."""
         pod = new or old
         assert pod is not None
         if new is None and exits_of([pod]):
@@ -75,7 +71,6 @@ class Wakes:
             self._wake(pod.flow_key)
         if (new is None or new.is_over) and self._caches.is_orphan(pod):
             self._wake(pod.flow_key)
-            self._wake_waiting(pod.groups)
 
     def _keep(self, pod: Pod) -> None:
         """A failed Pod that is deleted stays on as evidence."""
@@ -83,18 +78,6 @@ class Wakes:
         if flow is not None and not flow.has_ended:
             pods = self._memory.of(flow.metadata.uid).deleted_pods
             pods.setdefault(pod.metadata.controller_uid, {})[pod.metadata.uid] = pod
-
-    def _wake_group(self, group: str, but: Key) -> None:
-        for other in self._caches.flows.by_index(BY_GROUP, group):
-            if other.metadata.key != but and not other.has_ended:
-                self._wake(other.metadata.key)
-
-    def _wake_waiting(self, groups: Iterable[str]) -> None:
-        """Flows that have not had their turn."""
-        for group in groups:
-            for flow in self._caches.flows.by_index(BY_GROUP, group):
-                if not (flow.has_started or flow.has_ended):
-                    self._wake(flow.metadata.key)
 
     def _is_news(self, old: Job | None, new: Job | None) -> bool:
         if old is None or new is None:
@@ -110,10 +93,3 @@ def _told(job: Job) -> tuple[object, ...]:
     """What a decision reads of a Job that may change: how it ended, that it is suspended or being deleted."""
     read = tuple(condition for condition in job.status.conditions if condition.type in _READ)
     return job.metadata.uid, job.metadata.deletion_timestamp, read
-
-
-def _standing(record: FlowRecord) -> tuple[object, ...]:
-    """What others of a group look at."""
-    is_deleting = record.metadata.deletion_timestamp is not None
-    facts = (record.has_started, record.has_ended, record.is_suspended)
-    return (*facts, is_deleting, record.policy, record.group)

@@ -34,16 +34,14 @@ def waits_for(snapshot: Snapshot) -> str | None:
     policy = snapshot.flow.spec.execution_policy.concurrency_policy
     if policy is ConcurrencyPolicy.ALLOW:
         return None
-    if snapshot.leftovers:
-        return f"Waiting for {snapshot.leftovers[0]} of an earlier flow to end"
-    blockers = [rival for rival in snapshot.rivals if _is_in_the_way(rival, snapshot)]
-    if not blockers:
-        return None
-    first = min(blockers, key=lambda rival: (rival.created_at, rival.uid))
+    blocker = _blocker(snapshot)
+    if blocker is None:
+        left = snapshot.leftovers
+        return f"Waiting for {left[0]} of an earlier flow to end" if left else None
     if policy is ConcurrencyPolicy.REPLACE:
-        return f"Waiting for JobFlow {first.name} of the same concurrency group to be replaced"
-    text = f"Waiting for JobFlow {first.name} of the same concurrency group to end"
-    return advise("Concurrency", text, first.name)
+        return f"Waiting for JobFlow {blocker.name} of the same concurrency group to be replaced"
+    text = f"Waiting for JobFlow {blocker.name} of the same concurrency group to end"
+    return advise("Concurrency", text, blocker.name)
 
 
 def forced_end(snapshot: Snapshot) -> Failure | None:
@@ -52,11 +50,10 @@ def forced_end(snapshot: Snapshot) -> Failure | None:
     if deadline is not None and snapshot.now >= deadline:
         seconds = snapshot.flow.spec.execution_policy.active_deadline_seconds
         return Failure("DeadlineExceeded", f"Not done within activeDeadlineSeconds ({seconds} s)")
-    wants_no_turn = snapshot.flow.spec.suspend and not snapshot.has_started
-    for rival in snapshot.rivals if not wants_no_turn else ():
-        if _replaces_us(rival, snapshot):
-            return Failure("Replaced", f"Replaced by JobFlow {rival.name}")
-    return None
+    if snapshot.flow.spec.suspend and not snapshot.has_started:
+        return None  # it wants no turn
+    replacing = [rival for rival in snapshot.rivals if _replaces_us(rival, snapshot)]
+    return Failure("Replaced", f"Replaced by JobFlow {max(replacing, key=_arrival).name}") if replacing else None
 
 
 def deadline_of(snapshot: Snapshot, *, start: datetime | None = None) -> datetime | None:
@@ -117,9 +114,23 @@ def _over_budget(standing: Retrying, limit: int) -> Ended:
     return Ended(standing.step, status)
 
 
+def _arrival(rival: Rival) -> tuple[datetime, str]:
+    return rival.created_at, rival.uid
+
+
+def _blocker(snapshot: Snapshot) -> Rival | None:
+    """For whom a flow waits: for the one before it in line, and the first in line for the oldest that runs.
+
+    Not all for the one that runs: with each end the name would change in the status of every flow of the group.
+    """
+    blockers = [rival for rival in snapshot.rivals if _is_in_the_way(rival, snapshot)]
+    waiting = [rival for rival in blockers if not rival.has_started]
+    return max(waiting, key=_arrival) if waiting else min(blockers, key=_arrival, default=None)
+
+
 def _is_in_the_way(rival: Rival, snapshot: Snapshot) -> bool:
-    """One that is being deleted starts nothing, but what it has started counts until it is gone."""
-    if rival.has_ended or (rival.is_deleting and not rival.has_started):
+    """One that is being deleted starts nothing; what still runs of it is among the leftovers."""
+    if rival.has_ended or rival.is_deleting:
         return False
     meta = snapshot.flow.metadata
     return rival.has_started or (not rival.is_suspended and rival.is_older_than(meta.creation_timestamp, meta.uid))

@@ -136,6 +136,7 @@ class Snapshot:
 
     `attempts` has every attempt of each step that has any, numbered from 1 without gaps.
     `problems` are those of the spec; while there are any, `graph` is None.
+    `rivals` are those flows of the group that decide about this one.
     `leftovers` are what still runs of flows of the group that have ended or are deleted: `Job x`, `Pod y`.
     `refusals` are by step name; `resource_refusals` by `Kind/name` of a resource template.
     """

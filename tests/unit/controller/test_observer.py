@@ -12,9 +12,11 @@ from zenflow.api import crd
 from zenflow.api.names import LABEL_ATTEMPT, LABEL_FLOW, LABEL_FLOW_UID, LABEL_STEP
 from zenflow.controller.app import informers
 from zenflow.controller.caches import Caches
+from zenflow.controller.group_gate import GroupGate
 from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory
 from zenflow.controller.observer import EVIDENCE_PATIENCE, Observer
+from zenflow.controller.rivals import Rivals
 from zenflow.dag.snapshot import JOB_DELETED, Attempt, Outcome, Snapshot
 from zenflow.runtime.cache import Key
 from zenflow.runtime.client import Client
@@ -40,7 +42,8 @@ class World:
         self.uid = self.server.create(FLOWS, {**head, "spec": {"steps": steps}})["metadata"]["uid"]
         (self.flows,), (self.jobs,), (self.pods,) = informers()
         client, caches = Client(self.server.api), Caches(self.flows.cache, self.jobs.cache, self.pods.cache)
-        self._observer = Observer(caches, Library(), Memory(), client, self.clock)
+        rivals = Rivals(caches, Library(), GroupGate(caches, lambda key: None))
+        self._observer = Observer(caches, Library(), Memory(), rivals, client, self.clock)
         self.see(self.flows, FLOWS)
 
     def see(self, informer: Informer[Any], url: str) -> None:

@@ -7,8 +7,10 @@ import pytest
 from tests.support.builders import Scene, job
 from tests.unit.dag.reading import published
 from zenflow.api.types import JobFlow
+from zenflow.controller.app import informers
 from zenflow.controller.applier import Applied, Applier
-from zenflow.controller.memory import Memory
+from zenflow.controller.caches import Caches
+from zenflow.controller.group_gate import GroupGate
 from zenflow.controller.observer import Observer
 from zenflow.controller.reconciler import JobFlowReconciler
 from zenflow.controller.status import StatusWriter
@@ -50,6 +52,8 @@ class Pen(StatusWriter):
         return self._again_in
 
 
+(FLOWS,), (JOBS,), (PODS,) = informers()
+CACHES = Caches(FLOWS.cache, JOBS.cache, PODS.cache)
 RUNNING = published(Scene.of(job("a", timeout_seconds=60), job("b")).running("a").running("b"))
 
 
@@ -64,5 +68,7 @@ RUNNING = published(Scene.of(job("a", timeout_seconds=60), job("b")).running("a"
 )
 def test_only_a_report_can_wait(now: float, publish_in: float | None, expected: Result) -> None:
     """A timer that strikes stops a step or starts its retry."""
-    reconciler = JobFlowReconciler(Sight(RUNNING.now(now)), Hands(), Pen(publish_in), Memory())
+    reconciler = JobFlowReconciler(
+        Sight(RUNNING.now(now)), Hands(), Pen(publish_in), GroupGate(CACHES, lambda key: None)
+    )
     assert reconciler.reconcile(KEY) == expected

@@ -8,8 +8,8 @@ import pytest
 from zenflow.api.names import ANNOTATION_GROUP, LABEL_FLOW, LABEL_FLOW_UID
 from zenflow.controller.app import informers
 from zenflow.controller.caches import Caches
+from zenflow.controller.group_gate import GroupGate
 from zenflow.controller.library import Library
-from zenflow.controller.memory import Memory
 from zenflow.controller.objects import FlowRecord
 from zenflow.controller.rivals import Rivals
 from zenflow.dag.snapshot import Rival
@@ -24,7 +24,11 @@ class Group:
 
     def __init__(self) -> None:
         (self.flows,), (self.jobs,), (self.pods,) = informers()
-        self._rivals = Rivals(Caches(self.flows.cache, self.jobs.cache, self.pods.cache), Library(), Memory())
+        caches = Caches(self.flows.cache, self.jobs.cache, self.pods.cache)
+        gate = GroupGate(caches, lambda key: None)
+        self.flows.add_handler(gate.flow_changed)
+        self.jobs.add_handler(gate.job_changed)
+        self._rivals = Rivals(caches, Library(), gate)
         self.flow("ours")
 
     def flow(self, name: str, *, policy: Any = None, steps: Any = None, **parts: Any) -> None:
@@ -43,8 +47,11 @@ class Group:
     def leftovers(self) -> tuple[str, ...]:
         return self._rivals.leftovers(self._ours())
 
+    def rivals(self) -> tuple[Rival, ...]:
+        return self._rivals.of(self._ours())
+
     def rival(self) -> Rival:
-        [rival] = self._rivals.of(self._ours())
+        [rival] = self.rivals()
         return rival
 
     def _ours(self) -> FlowRecord:
@@ -124,17 +131,49 @@ def test_a_flow_has_started_when_a_job_of_it_is_there() -> None:
     assert group.rival().has_started
 
 
+LATER = {"metadata": {"creationTimestamp": "2026-01-01T00:00:05Z"}}
+
+
 @pytest.mark.parametrize(
-    ("parts", "fact"),
+    ("parts", "is_seen"),
     [
-        ({"policy": REPLACE}, (False, False)),
-        ({"policy": REPLACE, "spec": {"suspend": True}}, (True, False)),
-        ({"policy": REPLACE, "steps": [{**STEP, "dependencies": ["a"]}]}, (False, True)),
+        ({"policy": REPLACE}, True),
+        ({"policy": REPLACE, "spec": {"suspend": True}}, False),
+        ({"policy": REPLACE, "steps": [{**STEP, "dependencies": ["a"]}]}, False),
     ],
     ids=["valid", "suspended", "invalid"],
 )
-def test_a_flow_that_will_not_start_is_known(parts: dict[str, Any], fact: tuple[bool, bool]) -> None:
+def test_a_newcomer_that_will_not_start_is_not_seen(parts: dict[str, Any], is_seen: bool) -> None:
     """It replaces nobody."""
     group = Group()
-    group.flow("other", **parts)
-    assert (group.rival().is_suspended, group.rival().is_invalid) == fact
+    group.flow("other", **parts, **LATER)
+    assert [rival.name for rival in group.rivals()] == ["other"] * is_seen
+
+
+def test_an_invalid_flow_of_the_same_second_is_known_for_what_it_is() -> None:
+    """It may stand before one that has started, and replaces nobody all the same."""
+    group = Group()
+    group.flow("other", policy=REPLACE, steps=[{**STEP, "dependencies": ["a"]}])
+    assert group.rival().is_invalid
+
+
+def test_a_flow_looks_at_three_others_at_most() -> None:
+    """The one before it in line, the oldest that runs, and the youngest that replaces; however many there are."""
+    group = Group()
+    for number in range(20):
+        created = {"metadata": {"creationTimestamp": f"2025-12-31T00:00:{number:02}Z"}}
+        newer = {"metadata": {"creationTimestamp": f"2026-01-02T00:00:{number:02}Z"}}
+        group.flow(f"runs-{number}", **created, status={"phase": "Running", "startTime": "2025-12-31T00:00:00Z"})
+        group.flow(f"waits-{number}", **created)
+        group.flow(f"ended-{number}", **created, **ENDED)
+        group.flow(f"replaces-{number}", policy=REPLACE, **newer)
+    assert [rival.name for rival in group.rivals()] == ["waits-19", "runs-0", "replaces-19"]
+
+
+def test_only_the_first_in_line_looks_for_what_is_left() -> None:
+    """Whoever stands behind another waits for that one."""
+    group = Group()
+    group.job("gone")
+    assert group.leftovers() == ("Job gone-job",)
+    group.flow("older", metadata={"creationTimestamp": "2025-12-31T00:00:00Z"})
+    assert group.leftovers() == ()

@@ -122,12 +122,3 @@ def test_the_echo_of_our_own_status_wakes_nobody(world: World) -> None:
     assert world.woken == []
     world.see_flow(14, phase="Pending")
     assert world.woken == [str(KEY)]
-
-
-def test_a_flow_that_waits_hears_of_the_end_of_another_by_our_own_hand(world: World) -> None:
-    """The echo is news to the others of its concurrency group."""
-    world.see_flow(13, "older", startTime=CREATED)
-    world.woken.clear()
-    world.barrier.expect(Key("default", "older"), world.flows, "14")
-    world.see_flow(14, "older", startTime=CREATED, phase="Succeeded")
-    assert world.woken == [str(KEY)]

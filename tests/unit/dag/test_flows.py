@@ -33,7 +33,7 @@ YOUNGER_WAITING = rival("younger", 5, has_started=False)
         pytest.param(FORBID, OLDER_HELD, False, id="Forbid, the older one was suspended while it ran"),
         pytest.param(FORBID, OLDER_ENDED, True, id="Forbid, the older one has ended"),
         pytest.param(FORBID, OLDER_DELETED, True, id="Forbid, the older one goes without having run"),
-        pytest.param(FORBID, rival("older", -5, is_deleting=True), False, id="Forbid, the older one is on its way out"),
+        pytest.param(FORBID, rival("older", -5, is_deleting=True), True, id="Forbid, the older one is on its way out"),
         pytest.param(FORBID, YOUNGER_RUNNING, False, id="Forbid, a younger one was let in by its Allow"),
         pytest.param(FORBID, YOUNGER_WAITING, True, id="Forbid, a younger one waits for us"),
         pytest.param(REPLACE, OLDER_RUNNING, False, id="Replace, until the older one has ended"),
@@ -55,10 +55,17 @@ def test_forbid_is_the_default() -> None:
 
 
 def test_a_flow_that_waits_says_for_whom() -> None:
-    """For the oldest in its way, and without a start of its own."""
+    """For the oldest that runs, and without a start of its own."""
     status = said(decide(Scene.of(job("a")).beside(rival("second", -2), rival("first", -9)).snapshot()))
     assert "JobFlow first " in (status.message or "")
     assert status.start_time is None
+
+
+def test_a_flow_that_is_not_the_first_in_line_waits_for_the_one_before_it() -> None:
+    """So its status need not change each time that another has its turn."""
+    line = [rival("runs", -9), rival("second", -7, has_started=False), rival("third", -3, has_started=False)]
+    message = said(decide(Scene.of(job("a")).beside(*line).snapshot())).message or ""
+    assert "JobFlow third " in message
 
 
 def test_a_flow_that_has_started_waits_for_nobody() -> None:
