@@ -97,6 +97,7 @@ RENDER = $(HELM) template zen-flow $(CHART) --namespace zen-flow-system --no-hoo
 # The types of Kubernetes' own kinds, read from the Go modules that tests/cluster/go.mod names.
 SCHEMA = zenflow/local/apiserver/schemas/builtin_schema.json
 PROTOBUF = zenflow/local/http/protobuf_fields.json
+JOB_SCHEMA = zenflow/api/job_schema.json
 
 generate: $(DEV) ## write crds/ from zenflow/api, deploy/ from the chart, docs/conformance.md from the tests, local's types
 	$(VENV)/bin/zenflow crd > crds/$(CRD)
@@ -111,9 +112,10 @@ generate: $(DEV) ## write crds/ from zenflow/api, deploy/ from the chart, docs/c
 	$(VENV)/bin/python -m tests.support.statements
 	$(VENV)/bin/python -m tools.builtin_schema > .cache/types.json && mv .cache/types.json $(SCHEMA)
 	$(VENV)/bin/python -m tools.protobuf_fields > .cache/types.json && mv .cache/types.json $(PROTOBUF)
+	$(VENV)/bin/python -m tools.job_schema > .cache/types.json && mv .cache/types.json $(JOB_SCHEMA)
 
 verify: generate ## fail when generated files are not what the code says
-	git diff --exit-code -- crds deploy $(CHART)/files docs/conformance.md $(SCHEMA) $(PROTOBUF)
+	git diff --exit-code -- crds deploy $(CHART)/files docs/conformance.md $(SCHEMA) $(PROTOBUF) $(JOB_SCHEMA)
 
 image: ## the controller's image: zen-flow:0.1.0, by docker (or make image DOCKER=podman)
 	$(or $(DOCKER),docker) build --tag zen-flow:0.1.0 .

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zenflow.api import approvals, validation
+from zenflow.api.job_schema import JobSchema
 from zenflow.api.names import GROUP, KIND, PLURAL
 from zenflow.api.problems import Problem, summarize
 
@@ -54,11 +55,13 @@ def admit(
     user: str,
     *,
     may_approve: Callable[[], bool],
+    jobs: JobSchema | None = None,
 ) -> Verdict:
     """Decide a create (`old` is None) or an update by `user`, and move and stamp its approvals.
 
-    `may_approve` is asked only when an approval is given or taken back. An update that leaves the spec as it is is not
-    checked again, so that a flow stored before a rule existed can still be annotated and deleted.
+    With `jobs`, templates are checked by that schema. `may_approve` is asked only when an approval is given or taken
+    back. An update that leaves the spec as it is is not checked again, so that a flow stored before a rule existed can
+    still be annotated and deleted.
     """
     given, before = _annotations(obj), _annotations(old)
     annotations = approvals.admitted(given, before, user)
@@ -66,7 +69,7 @@ def admit(
     if (answers or approvals.withdrawn(annotations, before)) and not may_approve():
         return Verdict(forbidden=approvals.refusal(user, _name(obj)))
     mutated = obj if annotations == given else _annotated(obj, annotations)
-    problems = _problems(obj, old)
+    problems = _problems(obj, old, jobs)
     if not problems:
         problems = tuple(approvals.check(answers, mutated))
     return Verdict(annotations if mutated is not obj else None, problems)
@@ -78,15 +81,20 @@ def confirm(
     user: str,
     *,
     may_approve: Callable[[], bool],
+    jobs: JobSchema | None = None,
 ) -> Verdict:
     """The same decision about the object as it will be stored: after everybody's mutations nothing is moved."""
-    verdict = admit(obj, old, user, may_approve=may_approve)
+    verdict = admit(obj, old, user, may_approve=may_approve, jobs=jobs)
     forged = tuple(approvals.forged(_annotations(obj), _annotations(old), user))
     return Verdict(None, (*verdict.problems, *forged), verdict.forbidden)
 
 
 def review(
-    body: Mapping[str, Any], *, mutating: bool, may_approve: Callable[[Mapping[str, Any]], bool]
+    body: Mapping[str, Any],
+    *,
+    mutating: bool,
+    may_approve: Callable[[Mapping[str, Any]], bool],
+    jobs: JobSchema | None = None,
 ) -> dict[str, Any]:
     """Answer an AdmissionReview of the mutating or the validating webhook. Raises MalformedReview.
 
@@ -101,7 +109,7 @@ def review(
     if isinstance(obj, Mapping) and request.get("operation") in ("CREATE", "UPDATE") and not request.get("subResource"):
         user = str((request.get("userInfo") or {}).get("username") or "")
         decide = admit if mutating else confirm
-        verdict = decide(obj, request.get("oldObject"), user, may_approve=lambda: may_approve(request))
+        verdict = decide(obj, request.get("oldObject"), user, may_approve=lambda: may_approve(request), jobs=jobs)
     response = {"uid": request["uid"], "allowed": verdict.is_allowed}
     if not verdict.is_allowed:
         response["status"] = verdict.status(_name(obj))
@@ -110,10 +118,12 @@ def review(
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
 
 
-def _problems(obj: Mapping[str, Any], old: Mapping[str, Any] | None) -> tuple[Problem, ...]:
+def _problems(obj: Mapping[str, Any], old: Mapping[str, Any] | None, jobs: JobSchema | None) -> tuple[Problem, ...]:
     if old is not None and obj.get("spec") == old.get("spec"):
         return ()
-    problems = validation.check(obj)
+    # As it starts, a flow's templates are checked; after that they are what runs, and can't change any more.
+    has_started = old is not None and bool((old.get("status") or {}).get("startTime"))
+    problems = validation.check(obj, None if has_started else jobs)
     if problems or old is None or validation.check(old):
         return problems
     return validation.check_update(obj, old)

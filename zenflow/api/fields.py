@@ -5,12 +5,15 @@ kubectl refuses them (`--validate=strict`, its default); stored objects never ha
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from zenflow.api import crd
 from zenflow.api.problems import Problem, Reason, path, quote
+
+# No field of Kubernetes has a longer name.
+_MAX_SHOWN = 80
 
 _schema = cache(crd.schema)
 
@@ -20,7 +23,7 @@ def unknown(obj: Mapping[str, Any]) -> Iterator[Problem]:
     known = _schema()["properties"]
     for key in obj:
         if key not in known:
-            yield _problem("", key, known)
+            yield unknown_field("", key, known)
     for key in ("spec", "status"):
         yield from _unknown(obj.get(key), known[key], key)
 
@@ -34,13 +37,29 @@ def _unknown(value: Any, schema: Mapping[str, Any], field: str) -> Iterator[Prob
             if key in known:
                 yield from _unknown(child, known[key], path(field, key))
             else:
-                yield _problem(field, key, known)
+                yield unknown_field(field, key, known)
     elif isinstance(value, list) and "items" in schema:
         for i, child in enumerate(value):
             yield from _unknown(child, schema["items"], path(field, i))
 
 
-def _problem(field: str, key: str, known: Mapping[str, Any]) -> Problem:
+def unknown_field(field: str, key: str, known: Collection[str], *, elsewhere: str = "") -> Problem:
+    """The Problem of a field that the object at `field` has not, with the nearest one that it has.
+
+    `elsewhere` is the remedy where a field of this very name stands in another object.
+    """
+    shown = key if len(key) <= _MAX_SHOWN else f"{key[:_MAX_SHOWN]}…"
+    close = "" if elsewhere else nearest(key, known)
+    remedy = f"did you mean {quote(close)}?" if close else elsewhere or "remove it"
+    return Problem(path(field, shown), "", "there is no such field", remedy, Reason.FORBIDDEN)
+
+
+def nearest(key: str, known: Collection[str]) -> str:
+    """The field that was most likely meant; the case of letters is the commonest slip, and decides first."""
+    if len(key) > _MAX_SHOWN:
+        return ""
+    for name in known:
+        if name.lower() == key.lower():
+            return name
     close = difflib.get_close_matches(key, known, n=1)
-    remedy = f"did you mean {quote(close[0])}?" if close else "remove it"
-    return Problem(path(field, key), "", "there is no such field", remedy, Reason.FORBIDDEN)
+    return close[0] if close else ""

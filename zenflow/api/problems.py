@@ -7,7 +7,7 @@ The words are those of Kubernetes' own field errors (`Invalid value`, `Not found
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -65,6 +65,11 @@ class Problem:
         why = "; ".join(part for part in (self.message, self.remedy) if part)
         return ": ".join(part for part in (self.reason.value, self.value, why) if part)
 
+    @property
+    def brief(self) -> str:
+        """The field and what to do about it, without what was found there."""
+        return f"{self.field}: {self.remedy or self.message or self.reason.value}"
+
     def __str__(self) -> str:
         return f"{self.field}: {self.detail}"
 
@@ -103,6 +108,28 @@ def summarize(problems: Iterable[Problem], limit: int = 10) -> str:
     if len(found) > limit:
         shown.append(f"and {len(found) - limit} more")
     return ", ".join(shown) if len(shown) < 2 else f"[{', '.join(shown)}]"
+
+
+def fit(problems: Sequence[Problem], room: int) -> str:
+    """All problems in at most `room` bytes: in full, else briefly, else as many as there is room for and a count.
+
+    For a status, which must stay small; `zenflow lint` has room for all.
+    """
+    for sentences in ([str(problem) for problem in problems], [problem.brief for problem in problems]):
+        text = "; ".join(sentences)
+        if len(text.encode()) <= room:
+            return text
+    shown: list[str] = []
+    for number, problem in enumerate(problems, 1):
+        rest = _rest(len(problems) - number)
+        if len("; ".join((*shown, problem.brief, rest)).encode()) > room:
+            break
+        shown.append(problem.brief)
+    return "; ".join((*shown, _rest(len(problems) - len(shown)))) if shown else _rest(len(problems))
+
+
+def _rest(count: int) -> str:
+    return f"and {count} more: zenflow lint shows them all"
 
 
 def _visible(character: str) -> str:

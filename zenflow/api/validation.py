@@ -1,8 +1,8 @@
 """Everything that can be wrong with a JobFlow on its own, all of it at once.
 
 Called by `zenflow lint`, by admission and by the controller on the raw decoded object, so that all three
-say the same. It knows nothing of other objects, and leaves the inside of templates to the API server, which judges the
-Jobs made of them.
+say the same. It knows nothing of other objects. The fields inside of templates are checked where a schema of Jobs is
+given; what they mean is left to the API server, which judges the Jobs made of them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from zenflow.api import dependencies, formats, templates
+from zenflow.api.job_schema import JobSchema
 from zenflow.api.labels import check_annotations, check_labels
 from zenflow.api.names import API_VERSION, KIND
 from zenflow.api.problems import Problem, Reason, path, quote
@@ -37,10 +38,11 @@ class InvalidFlow(ValueError):
         self.problems = problems
 
 
-def check(obj: Mapping[str, Any]) -> tuple[Problem, ...]:
+def check(obj: Mapping[str, Any], jobs: JobSchema | None = None) -> tuple[Problem, ...]:
     """Every problem of a decoded JobFlow (the first 1,000 of them), in linear time; none: `parse` will accept it.
 
-    Unknown fields are silent, as the API server prunes them. An object of another kind gets that one problem only.
+    With `jobs`, templates are as strict as kubectl: unknown fields and wrong types in them are problems. Unknown fields
+    of the flow itself are silent, as the API server prunes them. An object of another kind gets that one problem only.
     Nothing inside a list that is over its limit is looked at, nor inside a spec that is nested too deep.
     """
     identity = tuple(_check_identity(obj))
@@ -48,7 +50,8 @@ def check(obj: Mapping[str, Any]) -> tuple[Problem, ...]:
         return identity
     if is_deep(obj.get("spec")):
         return (*identity, _too_deep(obj["spec"]))
-    return tuple(islice(chain(identity, _check_metadata(obj), _check_spec(obj)), MAX_PROBLEMS))
+    found = tuple(islice(chain(identity, _check_metadata(obj), _check_spec(obj)), MAX_PROBLEMS))
+    return found if jobs is None else (*found, *_check_jobs(obj, jobs, found))
 
 
 def check_update(obj: Mapping[str, Any], old: Mapping[str, Any]) -> tuple[Problem, ...]:
@@ -144,6 +147,16 @@ def _check_spec(obj: Mapping[str, Any]) -> Iterator[Problem]:
     if isinstance(spec, Mapping):
         yield from _check_steps(spec.get("steps"), _namespace(obj))
         yield from _check_resource_templates(spec.get("resourceTemplates"))
+
+
+def _check_jobs(obj: Mapping[str, Any], jobs: JobSchema, known: tuple[Problem, ...]) -> Iterator[Problem]:
+    """What the schema of Jobs adds to the problems that are known: one for each field is enough."""
+    spec = obj.get("spec")
+    steps = spec.get("steps") if isinstance(spec, Mapping) else None
+    if isinstance(steps, list | tuple) and len(steps) <= MAX_STEPS and len(known) < MAX_PROBLEMS:
+        fields = {problem.field for problem in known}
+        found = jobs.check(spec, MAX_PROBLEMS - len(known))
+        yield from (problem for problem in found if problem.field not in fields)
 
 
 def _namespace(obj: Mapping[str, Any]) -> str:

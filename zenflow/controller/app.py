@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from prometheus_client import CollectorRegistry
 
+from zenflow.api.job_schema import JobSchema, shipped
 from zenflow.controller.applier import Applier, Parallel, one_by_one
 from zenflow.controller.caches import BUSY, BY_OWNER, Caches
 from zenflow.controller.census import Census
@@ -65,6 +66,7 @@ class World:
     log: Any = None
     metrics: Metrics | None = None
     leads: Callable[[], bool] = lambda: True
+    jobs: Callable[[], JobSchema] = shipped  # what templates are checked against
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def build(settings: Settings, world: World) -> App:
     caches = Caches(flows.cache, jobs.cache, pods.cache)
     # So many workers report at once; the others are there to create.
     queue = WorkQueue(world.clock, metrics=metrics.queue(NAME), leisurely=max(1, settings.workers // 4))
-    memory, library, barrier = Memory(), Library(), Barrier()
+    memory, library, barrier = Memory(), Library(world.jobs), Barrier()
     gate = GroupGate(caches, queue.add)
     counts = FlowMetrics(metrics.registry)
     handover = Handover(flows.cache, world.clock, counts.start_latency.observe)

@@ -1,13 +1,16 @@
 """Specs, parsed once per generation: pydantic, validation and the graph are paid for once, not at every wake-up."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
 import pydantic
 
 from zenflow.api import names, validation
-from zenflow.api.types import ExecutionPolicy, JobFlowSpec, JobFlowStatus
+from zenflow.api.job_schema import JobSchema, shipped
+from zenflow.api.problems import fit
+from zenflow.api.types import MAX_STATUS_MESSAGE, ExecutionPolicy, JobFlowSpec, JobFlowStatus
 from zenflow.controller.objects import FlowRecord
 from zenflow.dag import graph
 from zenflow.dag.graph import Graph
@@ -15,7 +18,10 @@ from zenflow.dag.graph import Graph
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A spec as far as it can be read. With `problems` there is no graph, and no steps in the spec."""
+    """A spec as far as it can be read. With `problems` there is no graph, and no steps in the spec.
+
+    They are as many as a status has room for, and the count of the rest.
+    """
 
     spec: JobFlowSpec
     graph: Graph | None
@@ -25,19 +31,24 @@ class Reading:
 class Library:
     """Readings by flow UID, for the latest generation only. Safe for threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, jobs: Callable[[], JobSchema] = shipped) -> None:
+        """`jobs` gives the schema that templates are checked against. It may raise RuntimeFault."""
+        self._jobs = jobs
         self._lock = threading.Lock()  # guards both mappings
         self._readings: dict[str, tuple[int, Reading]] = {}
         self._statuses: dict[str, tuple[str, JobFlowStatus]] = {}
 
     def reading(self, record: FlowRecord) -> Reading:
-        """The record's spec."""
+        """The record's spec. Raises RuntimeFault where the schema of its templates can't be had right now.
+
+        The templates of a flow that has started are not checked: it was accepted, and goes on as it is.
+        """
         uid, generation = record.metadata.uid, record.metadata.generation
         with self._lock:
             known = self._readings.get(uid)
         if known is not None and known[0] == generation:
             return known[1]
-        reading = read(record)
+        reading = read(record, None if record.has_started else self._jobs())
         with self._lock:
             self._readings[uid] = (generation, reading)
         return reading
@@ -64,8 +75,11 @@ class Library:
             self._statuses.pop(uid, None)
 
 
-def read(record: FlowRecord) -> Reading:
-    """Parse and validate a spec: the third wall, for admission may have been off, down or bypassed."""
+def read(record: FlowRecord, jobs: JobSchema | None = None) -> Reading:
+    """Parse and validate a spec: the third wall, for admission may have been off, down or bypassed.
+
+    With `jobs`, the fields inside of its templates too.
+    """
     meta = record.metadata
     obj = {
         "apiVersion": names.API_VERSION,
@@ -73,9 +87,9 @@ def read(record: FlowRecord) -> Reading:
         "metadata": {"name": meta.name, "namespace": meta.namespace},
         "spec": msgspec.json.decode(record.spec),
     }
-    problems = validation.check(obj)
+    problems = validation.check(obj, jobs)
     if problems:
-        return Reading(_remains(obj["spec"]), None, tuple(str(problem) for problem in problems))
+        return Reading(_remains(obj["spec"]), None, (fit(problems, MAX_STATUS_MESSAGE),))
     spec = JobFlowSpec.model_validate(obj["spec"])
     return Reading(spec, graph.build(spec.steps))
 

@@ -16,6 +16,7 @@ from tenacity import Retrying, stop_after_attempt, wait_exponential_jitter
 from zenflow.api import webhooks
 from zenflow.controller import otlp, webhook
 from zenflow.controller.app import App, World, build
+from zenflow.controller.job_schemas import JobSchemas
 from zenflow.controller.settings import Settings
 from zenflow.controller.traces import Traces
 from zenflow.runtime import serving
@@ -46,15 +47,21 @@ def run(settings: Settings, connect: Callable[[], KubeTransport]) -> int:
     if elector is not None:
         metrics.lease(elector.terms.name, lambda: elector.is_leader)
     ProcessCollector(registry=registry)
+    client = Client(transport, retrying=_retrying)  # not fenced: every replica answers the API server
+    schemas = JobSchemas(client, log=log)
     world = _world(settings, Client(_fenced(transport, elector), retrying=_retrying), clock, metrics, log)
-    app = build(settings, replace(world, leads=lambda: elector is None or elector.is_leader))
+    leads = lambda: elector is None or elector.is_leader  # noqa: E731
+    app = build(settings, replace(world, leads=leads, jobs=schemas.current))
     traces = _traces(settings, app, registry, log)
     problems: list[Callable[[], tuple[str, ...]]] = []
-    client = Client(transport, retrying=_retrying)  # not fenced: every replica answers the API server
     keeper = _keeper(settings, client, clock, log)
     servers = _probed(settings, registry, lambda: sum((each() for each in problems), ()), log)
-    servers += _reviewing(settings, client, keeper, log)
-    chores = {"certificate": keeper.step if keeper else None, "traces": traces.step if traces else None}
+    servers += _reviewing(settings, client, schemas, keeper, log)
+    chores = {
+        "job-schema": schemas.step,
+        "certificate": keeper.step if keeper else None,
+        "traces": traces.step if traces else None,
+    }
     parts = Parts(
         app.reflectors,
         [(app.loop, settings.workers)],
@@ -154,13 +161,15 @@ def _probed(
     return [serving.HttpServer((settings.bind_address, settings.metrics_port), routes, log=log)]
 
 
-def _reviewing(settings: Settings, client: Client, keeper: "Keeper | None", log: Any) -> list[serving.HttpServer]:
+def _reviewing(
+    settings: Settings, client: Client, schemas: JobSchemas, keeper: "Keeper | None", log: Any
+) -> list[serving.HttpServer]:
     if not settings.webhook_port:
         return []
     certificate = keeper or serving.Certificate(Path(settings.certificate), Path(settings.private_key))
     reviews = {
-        ("POST", webhooks.PATHS["Mutating"]): serving.webhook(webhook.reviewer(client, mutating=True)),
-        ("POST", webhooks.PATHS["Validating"]): serving.webhook(webhook.reviewer(client, mutating=False)),
+        ("POST", webhooks.PATHS["Mutating"]): serving.webhook(webhook.reviewer(client, schemas, mutating=True)),
+        ("POST", webhooks.PATHS["Validating"]): serving.webhook(webhook.reviewer(client, schemas, mutating=False)),
     }
     address = (settings.bind_address, settings.webhook_port)
     return [serving.HttpServer(address, reviews, certificate=certificate, log=log)]

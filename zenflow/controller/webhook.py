@@ -5,24 +5,30 @@ controller's own writes go to /status, which admission lets pass unseen.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from zenflow.api import admission, names
+from zenflow.controller.job_schemas import JobSchemas
 from zenflow.runtime.client import Client, Resource
 
 ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False)
 
 
-def reviewer(client: Client, *, mutating: bool) -> Callable[[bytes], bytes]:
-    """From an AdmissionReview's bytes to the answer's. Raises ValueError for a body that is none."""
+def reviewer(client: Client, schemas: JobSchemas, *, mutating: bool) -> Callable[[bytes], bytes]:
+    """From an AdmissionReview's bytes to the answer's. Raises ValueError for a body that is none.
+
+    Until the schema of Jobs is known, templates are left to the controller.
+    """
 
     def review(body: bytes) -> bytes:
         decoded = msgspec.json.decode(body)
         if not isinstance(decoded, dict):
             raise ValueError("an AdmissionReview is an object")
-        answer = admission.review(decoded, mutating=mutating, may_approve=lambda request: may_approve(client, request))
+        may = partial(may_approve, client)
+        answer = admission.review(decoded, mutating=mutating, may_approve=may, jobs=schemas.known)
         return msgspec.json.encode(answer)
 
     return review

@@ -112,6 +112,10 @@ class Client:
         """The object as the API server holds it now."""
         return self._call(Request("GET", resource.path(namespace, name))).body
 
+    def read(self, path: str, query: Query = ()) -> bytes:
+        """The body at a path that is no resource's, such as `/openapi/v3`."""
+        return self._call(Request("GET", path, query=query)).body
+
     def create(self, resource: Resource, body: bytes, namespace: str = "") -> bytes:
         """Create; returns the object as stored. Raises `AlreadyExists` when the name is taken.
 

@@ -8,14 +8,21 @@ from typing import Any
 import pytest
 
 from tests.support.bad_flows import BAD_FLOWS, BadFlow
-from tests.support.jobflows import flow, manual, step
-from zenflow.api import admission
+from tests.support.jobflows import flow, job, manual, step, stored
+from zenflow.api import admission, job_schema
 
 GUIDE, STORED, STAMP = "workflow.zen.io/approved/ok", "approved.workflow.zen.io/ok", "approved-by.workflow.zen.io/ok"
 
 
-def review(
-    obj: Any, old: Any = None, *, mutating: bool = True, operation: str = "", may_approve: bool = True, **more: Any
+def review(  # each is a part of the request or of the world
+    obj: Any,
+    old: Any = None,
+    *,
+    mutating: bool = True,
+    operation: str = "",
+    may_approve: bool = True,
+    jobs: job_schema.JobSchema | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
     """The response to a write by alice."""
     request = {
@@ -26,7 +33,7 @@ def review(
         "oldObject": old,
         **more,
     }
-    answer = admission.review({"request": request}, mutating=mutating, may_approve=lambda _: may_approve)
+    answer = admission.review({"request": request}, mutating=mutating, may_approve=lambda _: may_approve, jobs=jobs)
     assert (answer["apiVersion"], answer["kind"]) == ("admission.k8s.io/v1", "AdmissionReview")
     assert answer["response"]["uid"] == "r-1"
     response: dict[str, Any] = answer["response"]
@@ -47,6 +54,24 @@ def test_a_bad_flow_is_refused_in_the_words_of_lint(bad: BadFlow, mutating: bool
     assert (response["status"]["code"], response["status"]["reason"]) == (422, "Invalid")
     assert f"{cause['field']}: {cause['message']}" == bad.sentence
     assert bad.sentence in response["status"]["message"]
+
+
+TYPO: dict[str, Any] = job()
+TYPO["spec"]["backofLimit"] = 0
+
+
+def test_a_template_with_an_unknown_field_is_refused_where_a_schema_is_known() -> None:
+    """By the webhook of the controller; an API server without it has no means to see inside of templates."""
+    assert review(flow(step("a", template=TYPO)))["allowed"]
+    response = review(flow(step("a", template=TYPO)), jobs=job_schema.shipped())
+    assert 'did you mean "backoffLimit"?' in response["status"]["message"]
+
+
+def test_the_templates_of_a_flow_that_has_started_are_not_judged_again() -> None:
+    """It was let in under other rules, and its deadline may still be changed."""
+    old = {**stored(flow(step("a", template=TYPO))), "status": {"startTime": "2026-01-01T00:00:00Z"}}
+    new = {**old, "spec": {**old["spec"], "executionPolicy": {"activeDeadlineSeconds": 60}}}
+    assert review(new, old, jobs=job_schema.shipped())["allowed"]
 
 
 def test_a_good_flow_is_allowed_without_a_patch() -> None:

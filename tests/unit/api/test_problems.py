@@ -2,7 +2,7 @@
 
 import pytest
 
-from zenflow.api.problems import Problem, Reason, path, quote, summarize
+from zenflow.api.problems import Problem, Reason, fit, path, quote, summarize
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,25 @@ def test_a_summary_counts_what_it_leaves_out() -> None:
     problems = [Problem(f"f{i}", "", "why", "") for i in range(5)]
     assert summarize(problems, limit=2) == "[f0: Invalid value: why, f1: Invalid value: why, and 3 more]"
     assert summarize(problems[:1]) == "f0: Invalid value: why"
+
+
+def test_a_status_has_room_for_all_problems_or_says_how_many_are_left_out() -> None:
+    """In full, else briefly, else the first of them."""
+    problems = [Problem(f"spec.field{i}", '"x"', "why", "do this", Reason.INVALID) for i in range(9)]
+    full, brief = "; ".join(map(str, problems)), "; ".join(f"spec.field{i}: do this" for i in range(9))
+    assert fit(problems, len(full)) == full
+    assert fit(problems, len(full) - 1) == fit(problems, len(brief)) == brief
+    cut = fit(problems, len(brief) - 1)
+    assert cut == "; ".join(f"spec.field{i}: do this" for i in range(7)) + "; and 2 more: zenflow lint shows them all"
+
+
+@pytest.mark.parametrize("room", [60, 100, 1024])
+def test_what_fits_is_counted_in_bytes(room: int) -> None:
+    """As the status is; a problem that has no room for itself is counted too."""
+    problems = [Problem("spec.ü" * 9, '"✅"', "why", "ändere es")] * 99
+    found = fit(problems, room)
+    assert len(found.encode()) <= room
+    assert found.endswith("zenflow lint shows them all")
 
 
 def test_every_reason_has_a_machine_readable_cause() -> None:
