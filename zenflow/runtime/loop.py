@@ -26,6 +26,7 @@ SAFETY_WAIT = 1.0
 class Result:
     """What a reconcile wants next: to be called again after so many seconds, or only when something changes.
 
+    A key that asks for less than a second again and again, with no news of it, is held back: see `WorkQueue.requeue`.
     `at_leisure`: then, but after all other keys for which there is something to do.
     """
 
@@ -122,8 +123,8 @@ class Loop:
         after = result.requeue_after
         self._metrics.finished("success" if after is None else "requeue_after", self._clock.monotonic() - started)
         self.queue.forget(key)
-        if after is not None:
-            self.queue.add_after(key, after, at_leisure=result.at_leisure)
+        if self.queue.requeue(key, after, at_leisure=result.at_leisure):
+            self._log.warning("turns in place: asks to be looked at again and again without news; held back")
 
     def _retry(self, key: Key, error: Exception) -> None:
         if isinstance(error, Conflict):

@@ -21,6 +21,7 @@ from zenflow.runtime.leader import LeaderElector
 from zenflow.runtime.loop import Loop
 from zenflow.runtime.reflector import Reflector
 from zenflow.runtime.serving import HttpServer
+from zenflow.runtime.turns import Turns
 
 # How often conditions without a signal of their own (caches synced, Lease held) are looked at, in seconds.
 LOOK = 0.05
@@ -211,30 +212,30 @@ class _Ended(Exception):
 
 
 class Pool:
-    """Runs the writes of one reconcile side by side, at most `size` at once over all workers.
+    """Runs the writes of one reconcile side by side: in the worker itself, and in `size` threads for all workers.
 
+    The threads serve the workers in turn, so a flow with a thousand writes queues nobody's writes behind it.
     Its threads are daemons, unlike those of concurrent.futures: a write that hangs must not keep a process alive
     that has lost its Lease.
     """
 
     def __init__(self, size: int) -> None:
-        self._tasks: SimpleQueue[tuple[Future[None], Task]] = SimpleQueue()
+        self._turns: Turns[tuple[Future[None], Task]] = Turns()
         for number in range(size):
             Thread(target=self._work, name=f"write-{number}", daemon=True).start()
 
     def __call__(self, tasks: Sequence[Task]) -> Sequence[BaseException | None]:
         """Run all of them to their end; what each raised, or None, in their order."""
-        futures: list[Future[None]] = [Future() for _ in tasks]
-        for future, task in list(zip(futures, tasks, strict=True))[1:]:
-            # What is bound to log lines here stays bound there.
-            self._tasks.put((future, partial(copy_context().run, task)))
-        if tasks:
-            _settle(futures[0], tasks[0])  # the caller does one itself: it would only wait
-        return [future.exception() for future in futures]
+        # What is bound to log lines here stays bound there.
+        bound = [(Future[None](), partial(copy_context().run, task)) for task in tasks]
+        batch = self._turns.add(bound)
+        while (mine := self._turns.take(batch)) is not None:
+            _settle(*mine)
+        return [future.exception() for future, _ in bound]
 
     def _work(self) -> None:
         while True:
-            _settle(*self._tasks.get())
+            _settle(*self._turns.get())
 
 
 def _settle(future: "Future[None]", task: Task) -> None:

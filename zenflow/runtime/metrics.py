@@ -77,6 +77,10 @@ class Metrics:
         self.depth = Gauge("workqueue_depth", "Keys that wait for a worker.", labels, registry=registry)
         self.adds = Counter("workqueue_adds", "Keys added.", labels, registry=registry)
         self.retries = Counter("workqueue_retries", "Keys added again after a failure.", labels, registry=registry)
+        # Not one of client-go's: there a key that turns in place is not told apart.
+        self.held_back = Counter(
+            "workqueue_held_back", "Keys held back for coming again and again without news.", labels, registry=registry
+        )
         self.queue_duration = Histogram(
             "workqueue_queue_duration_seconds", "From add to worker.", labels, registry=registry, buckets=QUEUE_BUCKETS
         )
@@ -164,6 +168,7 @@ class QueueSeries:
         self._metrics = metrics
         self._adds = metrics.adds.labels(*self._labels)
         self._retries = metrics.retries.labels(*self._labels)
+        self._held_back = metrics.held_back.labels(*self._labels)
         self._waited = metrics.queue_duration.labels(*self._labels)
         self._worked = metrics.work_duration.labels(*self._labels)
 
@@ -178,6 +183,9 @@ class QueueSeries:
 
     def retried(self) -> None:
         self._retries.inc()
+
+    def held_back(self) -> None:
+        self._held_back.inc()
 
     def handed_out(self, waited: float) -> None:
         self._waited.observe(waited)

@@ -15,6 +15,10 @@ from zenflow.runtime.clock import Clock
 
 BASE_DELAY = 0.005
 MAX_DELAY = 60.0
+# A key that wants to be looked at again within so many seconds comes soon; so often in a row without news that is as
+# it should be, after that something is wrong with its object or with the reconciler.
+SOON = 1.0
+FREE = 5
 # How long a key that can wait gives way to others.
 PATIENCE = 1.0
 
@@ -24,6 +28,7 @@ class QueueMetrics(Protocol):
 
     def added(self) -> None: ...
     def retried(self) -> None: ...
+    def held_back(self) -> None: ...
     def handed_out(self, waited: float) -> None: ...
     def finished(self, worked: float) -> None: ...
     def bind(self, queue: "WorkQueue") -> None: ...
@@ -35,6 +40,7 @@ class NoMetrics:
     def bind(self, queue: "WorkQueue") -> None: ...
     def added(self) -> None: ...
     def retried(self) -> None: ...
+    def held_back(self) -> None: ...
     def handed_out(self, waited: float) -> None: ...
     def finished(self, worked: float) -> None: ...
 
@@ -50,6 +56,8 @@ class WorkQueue:
     - A key that is held back `at_leisure` gives way to all others once it is due, for a second at most, and workers
       hold no more than `leisurely` of such keys at once: the others are kept free for what is urgent.
     - `add_rate_limited` delays a key by 5 ms doubled with each call up to a minute, until `forget`.
+    - `requeue` is the wish of a key itself. One that wants to come soon, again and again, without an `add` (which is
+      news of it) in between, is held back by 5 ms doubled with each time up to a minute.
 
     After `shut_down` nothing is accepted, and `get` returns what is left and then None.
     """
@@ -70,12 +78,14 @@ class WorkQueue:
         self._heap: list[tuple[float, int, Key]] = []  # the same by time; an entry that disagrees with _due is dead
         self._order = count()
         self._failures: dict[Key, int] = {}
+        self._streaks: dict[Key, int] = {}  # how often in a row a key has asked to come soon, without news
         self._shut_down = False
         self._metrics.bind(self)
 
     def add(self, key: Key) -> None:
-        """The key needs a look, now."""
+        """The key needs a look, now: there is news of it."""
         with self._changed:
+            self._streaks.pop(key, None)
             self._add(key)
 
     def add_after(self, key: Key, seconds: float, *, at_leisure: bool = False) -> None:
@@ -85,6 +95,23 @@ class WorkQueue:
         """
         with self._changed:
             self._add_after(key, seconds, at_leisure=at_leisure)
+
+    def requeue(self, key: Key, seconds: float | None, *, at_leisure: bool = False) -> bool:
+        """The key itself wants to be looked at again in so many seconds; None: only when there is news.
+
+        True, once in a row of such wishes: it is held back from now on, for it turns in place.
+        """
+        with self._changed:
+            if seconds is None or seconds >= SOON:
+                self._streaks.pop(key, None)
+            else:
+                self._streaks[key] = self._streaks.get(key, 0) + 1
+            excess = self._streaks.get(key, 0) - FREE
+            if excess > 0:
+                self._metrics.held_back()
+            if seconds is not None:
+                self._add_after(key, max(seconds, _floor(excess)), at_leisure=at_leisure)
+            return excess == 1
 
     def add_rate_limited(self, key: Key) -> None:
         """The key needs a look again after a failure; the more failures since `forget`, the later."""
@@ -257,3 +284,8 @@ class WorkQueue:
         """Seconds until something must be looked at again: the caller's deadline or the next delayed key."""
         times = [time for time in (deadline, self._earliest()) if time is not None]
         return min(times) - self._clock.monotonic() if times else None
+
+
+def _floor(excess: int) -> float:
+    """How long a key is held back that has come soon so many times too often."""
+    return min(BASE_DELAY * 2 ** min(excess, 32), MAX_DELAY) if excess > 0 else 0.0

@@ -257,3 +257,17 @@ def test_the_end_of_the_process_is_nobodys_failure(stage: Stage) -> None:
     with pytest.raises(KeyboardInterrupt):
         stage.loop.step()
     assert stage.log.levels == []
+
+
+def test_a_reconciler_that_asks_for_itself_again_and_again_is_held_back_and_told_of(stage: Stage) -> None:
+    """In a metric, and in one line that names the object; another one is not slowed."""
+    stage.outcomes.extend([Result(requeue_after=0.0)] * 1000)
+    stage.queue.add(A)
+    stage.run()
+    assert len(stage.reconciled) == 6
+    assert stage.log.levels == ["warning"]
+    assert stage.log.bound[-1]["thing"] == str(A)
+    stage.outcomes.clear()
+    stage.queue.add(B)
+    stage.run()
+    assert stage.reconciled[-1] == "b"

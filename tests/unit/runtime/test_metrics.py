@@ -35,6 +35,8 @@ def test_a_queue_tells_what_it_holds_and_what_it_did(metrics: Metrics, registry:
     assert queue.try_get() == A
     clock.advance(3)
     queue.add_rate_limited(A)
+    for _ in range(6):
+        queue.requeue(A, 0.9)
 
     def value(name: str) -> float | None:
         return registry.get_sample_value(f"workqueue_{name}", {"name": "things", "controller": "things"})
@@ -42,6 +44,7 @@ def test_a_queue_tells_what_it_holds_and_what_it_did(metrics: Metrics, registry:
     assert value("depth") == 1
     assert value("adds_total") == 2
     assert value("retries_total") == 1
+    assert value("held_back_total") == 1
     assert value("queue_duration_seconds_sum") == 2
     assert value("unfinished_work_seconds") == 3
     assert value("longest_running_processor_seconds") == 3
@@ -139,6 +142,7 @@ OWN = {
     "reflector_unreadable_objects": ("counter", {"resource"}),
     "reflector_garbled_lines": ("counter", {"resource"}),
     "reflector_handler_panics": ("counter", {"resource"}),
+    "workqueue_held_back": ("counter", {"name", "controller"}),
 }
 
 

@@ -273,3 +273,56 @@ def test_after_shut_down_what_can_wait_is_handed_out_as_well(clock: VirtualClock
     assert queue.try_get() == A
     queue.shut_down()
     assert [queue.try_get(), queue.try_get()] == [B, None]
+
+
+# --- keys that turn in place ---
+
+
+def looks(queue: WorkQueue, clock: VirtualClock, seconds: float, wish: float) -> int:
+    """How often a key that always wants to come again is handed out within so many seconds."""
+    end, count = clock.monotonic() + seconds, 0
+    while clock.monotonic() < end:
+        if (item := queue.try_get()) is not None:
+            queue.done(item)
+            queue.requeue(item, wish)
+            count += 1
+        else:
+            clock.advance(min(end, queue.next_due() or end) - clock.monotonic())
+    return count
+
+
+@pytest.mark.parametrize("wish", [0.0, 0.001, 0.05])
+def test_a_key_that_turns_in_place_is_held_back(queue: WorkQueue, clock: VirtualClock, wish: float) -> None:
+    """Ever longer, up to a minute: some twenty looks in the first minute, one a minute after an hour."""
+    queue.add(A)
+    assert looks(queue, clock, 60, wish) < 25
+    looks(queue, clock, 3600, wish)
+    assert looks(queue, clock, 600, wish) <= 11
+
+
+def test_only_repeats_without_news_are_held_back(queue: WorkQueue, clock: VirtualClock) -> None:
+    """However often a key comes: after news of it, and after a longer wait, its next wishes are granted at once."""
+    for _ in range(100):
+        queue.add(A)
+        for _ in range(5):
+            assert drained(queue) == ["a"]
+            queue.requeue(A, 0.0)
+        assert drained(queue) == ["a"]
+    assert clock.monotonic() == VirtualClock().monotonic()
+    queue.requeue(A, 30)
+    clock.advance(30)
+    assert drained(queue) == ["a"]
+
+
+def test_news_of_a_key_that_is_held_back_is_heard_at_once(queue: WorkQueue, clock: VirtualClock) -> None:
+    queue.add(A)
+    looks(queue, clock, 3600, 0.0)
+    queue.add(A)
+    assert drained(queue) == ["a"]
+
+
+def test_a_key_that_turns_in_place_is_told_of_once(queue: WorkQueue, clock: VirtualClock) -> None:
+    """And once again after it had come to rest."""
+    for _ in range(2):
+        assert [queue.requeue(A, 0.0) for _ in range(20)].count(True) == 1
+        assert not queue.requeue(A, None)
