@@ -14,7 +14,15 @@ import yaml
 
 from tests.support.clock import VirtualClock
 from tests.support.httpd import Asked, Authority, Httpd, serving
-from zenflow.runtime.errors import Expired, StreamEnded, StreamSilent, Unauthorized, Unconfigured, Unreachable
+from zenflow.runtime.errors import (
+    AnswerTooLarge,
+    Expired,
+    StreamEnded,
+    StreamSilent,
+    Unauthorized,
+    Unconfigured,
+    Unreachable,
+)
 from zenflow.runtime.transport import CREDENTIALS_FRESH, KubeTransport, Request
 
 GET = Request("GET", "/api/v1/pods")
@@ -250,6 +258,48 @@ class TestRequests:
             with pytest.raises(Unreachable):
                 transport.send(Request("POST", "/api/v1/pods", body=b"{}", timeout=0.1))
             assert len(running.asked) == 1
+
+    @pytest.mark.parametrize("secure", [False, True])
+    @pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"], ids=["head", "body"])
+    @pytest.mark.parametrize("most", [None, 1000])
+    def test_a_server_that_answers_byte_by_byte_is_unreachable_in_time(
+        self, tmp_path: Path, authority: Authority, secure: bool, head: bytes, most: int | None
+    ) -> None:
+        """The timeout is for the whole answer; whoever waits for it holds a worker, or the Lease."""
+
+        def drip(asked: Asked) -> None:
+            asked.handler.wfile.write(head or b"HTTP/1.1 200 OK\r\nX-Long: ")
+            with contextlib.suppress(OSError):
+                while not httpd.ended.wait(0.05):
+                    asked.handler.wfile.write(b"x")
+                    asked.handler.wfile.flush()
+
+        with serving(drip, authority.server_context() if secure else None) as httpd:
+            cluster = {"certificate-authority": str(authority.certificate)} if secure else None
+            transport = KubeTransport.from_config(kubeconfig(tmp_path, httpd.url, cluster=cluster))
+            with pytest.raises(Unreachable):
+                transport.send(Request("GET", "/api/v1/pods", timeout=0.5, most=most))
+
+    @pytest.mark.parametrize("encoding", ["gzip", "identity"])
+    def test_an_answer_that_is_larger_than_wanted_is_given_up(self, tmp_path: Path, encoding: str) -> None:
+        """By its size in memory, however small it is on the way; the next request is answered."""
+
+        def answer(asked: Asked) -> None:
+            body = b"[" + b" " * 10_000_000 + b"]" if "large" in asked.path else b"[]"
+            asked.answer(body=gzip.compress(body) if encoding == "gzip" else body, Content_Encoding=encoding)
+
+        with serving(answer) as httpd:
+            transport = KubeTransport.from_config(kubeconfig(tmp_path, httpd.url))
+            with pytest.raises(AnswerTooLarge):
+                transport.send(Request("GET", "/large", most=1_000_000))
+            assert transport.send(Request("GET", "/small", most=1_000_000)).body == b"[]"
+            assert len(transport.send(Request("GET", "/large", most=10_000_002)).body) == 10_000_002
+
+    def test_credentials_that_cannot_be_read_are_no_answer(self, tmp_path: Path, httpd: Httpd) -> None:
+        """A bug of a plug-in, a file half replaced: nothing that ends a thread."""
+        transport = KubeTransport.from_config(kubeconfig(tmp_path, httpd.url, user={"token": "x\ny"}))
+        with pytest.raises(Unreachable):
+            transport.send(GET)
 
     def test_nobody_listens(self, tmp_path: Path) -> None:
         """Connection refused."""

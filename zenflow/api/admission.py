@@ -104,6 +104,9 @@ def review(
     request = body.get("request")
     if not isinstance(request, Mapping) or not isinstance(request.get("uid"), str):
         raise MalformedReview("an AdmissionReview has a request with a uid")
+    for field in ("object", "oldObject", "userInfo"):
+        if not isinstance(request.get(field), Mapping | None):
+            raise MalformedReview(f"the {field} of an AdmissionReview's request is an object")
     obj = request.get("object")
     verdict = Verdict()
     if isinstance(obj, Mapping) and request.get("operation") in ("CREATE", "UPDATE") and not request.get("subResource"):

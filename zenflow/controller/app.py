@@ -36,6 +36,7 @@ from zenflow.controller.objects import (
 )
 from zenflow.controller.observer import Observer
 from zenflow.controller.reconciler import JobFlowReconciler
+from zenflow.controller.resync import Resync
 from zenflow.controller.rivals import Rivals
 from zenflow.controller.settings import Settings
 from zenflow.controller.status import StatusWriter
@@ -78,6 +79,7 @@ class App:
     reflectors: tuple[Reflector[Any], ...]  # one for each type and namespace
     jobs: Cache[Job]
     journal: Journal
+    resync: Resync
 
     @property
     def has_synced(self) -> bool:
@@ -126,7 +128,7 @@ def build(settings: Settings, world: World) -> App:
     )
     metrics.registry.register(Census(flows.cache, memory, reflectors, world.leads))
     loop = Loop(NAME, queue, reconciler, barrier, clock=world.clock, metrics=metrics, log=log, subject="flow")
-    return App(queue, loop, reflectors, jobs.cache, journal)
+    return App(queue, loop, reflectors, jobs.cache, journal, Resync(flows.cache, queue, world.random))
 
 
 def informers(*namespaces: str) -> tuple[Informers[FlowRecord], Informers[Job], Informers[Pod]]:

@@ -60,6 +60,7 @@ def run(settings: Settings, connect: Callable[[], KubeTransport]) -> int:
     chores = {
         "job-schema": schemas.step,
         "certificate": keeper.step if keeper else None,
+        "resync": app.resync.step,
         "traces": traces.step if traces else None,
     }
     parts = Parts(

@@ -13,6 +13,8 @@ import msgspec
 from zenflow.api import admission, names
 from zenflow.controller.job_schemas import JobSchemas
 from zenflow.runtime.client import Client, Resource
+from zenflow.runtime.decoding import decode
+from zenflow.runtime.errors import Undecodable
 
 ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False)
 
@@ -24,9 +26,10 @@ def reviewer(client: Client, schemas: JobSchemas, *, mutating: bool) -> Callable
     """
 
     def review(body: bytes) -> bytes:
-        decoded = msgspec.json.decode(body)
-        if not isinstance(decoded, dict):
-            raise ValueError("an AdmissionReview is an object")
+        try:
+            decoded = decode(_decode, body, "AdmissionReview")
+        except Undecodable as error:
+            raise ValueError(str(error)) from error
         may = partial(may_approve, client)
         answer = admission.review(decoded, mutating=mutating, may_approve=may, jobs=schemas.known)
         return msgspec.json.encode(answer)
@@ -36,7 +39,8 @@ def reviewer(client: Client, schemas: JobSchemas, *, mutating: bool) -> Callable
 
 def may_approve(client: Client, request: Mapping[str, Any]) -> bool:
     """Whether RBAC lets the requester update `jobflows/approval` (semantics.md, section 7). Raises RuntimeFault."""
-    user = request.get("userInfo") or {}
+    user = request.get("userInfo")
+    user = user if isinstance(user, Mapping) else {}
     spec = {
         "user": user.get("username"),
         "uid": user.get("uid"),
@@ -52,5 +56,9 @@ def may_approve(client: Client, request: Mapping[str, Any]) -> bool:
         },
     }
     body = {"apiVersion": ACCESS_REVIEWS.api_version, "kind": ACCESS_REVIEWS.kind, "spec": spec}
-    answer = msgspec.json.decode(client.create(ACCESS_REVIEWS, msgspec.json.encode(body)))
-    return bool((answer.get("status") or {}).get("allowed"))
+    answer = decode(_decode, client.create(ACCESS_REVIEWS, msgspec.json.encode(body)), ACCESS_REVIEWS.kind)
+    status = answer.get("status")
+    return isinstance(status, Mapping) and status.get("allowed") is True
+
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode

@@ -66,12 +66,6 @@ class Barrier:
         with self._lock:
             return self._is_ready(key)
 
-    def forget(self, key: Key) -> None:
-        """The key is gone for good; nothing is expected for it."""
-        with self._lock:
-            self._expected.pop(key, None)
-            self._blocked.discard(key)
-
     def _is_ready(self, key: Key) -> bool:
         expected = self._expected.get(key, {})
         if any(informer.version < version for informer, version in expected.items()):

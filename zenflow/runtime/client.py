@@ -12,6 +12,7 @@ from tenacity import Retrying, retry_if_exception
 
 from zenflow.runtime.decoding import containers, decode, shallow
 from zenflow.runtime.errors import (
+    AnswerTooLarge,
     RuntimeFault,
     ServerFault,
     TooManyRequests,
@@ -25,6 +26,9 @@ Query = tuple[tuple[str, str], ...]
 
 # In a list's JSON the array of items lies at level 2; within that array alone each item does.
 _IN_ITEMS = 2
+# A page of a list beyond this is asked for with so many times fewer objects: one may have 1.5 MB, and 500 do not fit.
+PAGE_BYTES = 16 * 1024 * 1024
+_FEWER = 8
 _STRICT: Query = (("fieldValidation", "Strict"),)
 
 
@@ -183,13 +187,19 @@ class Client:
 
         The first request carries no resourceVersion, so it is answered from the present and not from
         some server's cache ("0" may be arbitrarily old). Raises `Expired` when the reader was so
-        slow that the continue token went stale: start again.
+        slow that the continue token went stale: start again. Where pages of `limit` objects are too large to be held
+        in memory they are read with fewer, at last one by one.
         """
-        query = (*_selectors(label_selector, field_selector), ("limit", str(limit)))
+        selectors = _selectors(label_selector, field_selector)
         token = ""
         while True:
-            more = (("continue", token),) if token else ()
-            page = self._list(Request("GET", resource.path(namespace), query=query + more))
+            query = (*selectors, ("limit", str(limit)), *((("continue", token),) if token else ()))
+            request = Request("GET", resource.path(namespace), query=query, most=PAGE_BYTES if limit > 1 else None)
+            try:
+                page = self._list(request)
+            except AnswerTooLarge:
+                limit = max(1, limit // _FEWER)
+                continue
             yield Page(page.items or (), page.metadata.resource_version)
             token = page.metadata.continue_
             if not token:

@@ -2,6 +2,7 @@
 
 RuntimeFault
 ├── Unreachable            no answer: the request may or may not have been carried out
+├── AnswerTooLarge         an answer larger than was wanted; ask for less
 ├── StreamEnded            the server closed a watch; open it again from the last version
 │   └── StreamSilent       a watch said nothing for longer than the inactivity limit
 ├── Undecodable            an object is not of the shape we read; the others around it are fine
@@ -28,6 +29,10 @@ class RuntimeFault(Exception):
 
 class Unreachable(RuntimeFault):
     """No answer came. Whoever sees it must find out whether the request was carried out."""
+
+
+class AnswerTooLarge(RuntimeFault):
+    """The answer to a read was given up, so as not to hold all of it in memory."""
 
 
 class StreamEnded(RuntimeFault):

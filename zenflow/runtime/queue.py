@@ -21,6 +21,8 @@ SOON = 1.0
 FREE = 5
 # How long a key that can wait gives way to others.
 PATIENCE = 1.0
+# Delays that were replaced by others and not yet forgotten, beside as many as there are keys.
+DEAD_ENTRIES = 64
 
 
 class QueueMetrics(Protocol):
@@ -237,6 +239,7 @@ class WorkQueue:
         if at_leisure:
             self._can_wait.add(key)
         heapq.heappush(self._heap, (due, next(self._order), key))
+        self._bury()
         self._changed.notify()
 
     def _promote(self) -> None:
@@ -247,6 +250,12 @@ class WorkQueue:
             at_leisure = key in self._can_wait
             self._forget_delay(key)
             self._add(key, at_leisure=at_leisure)
+
+    def _bury(self) -> None:
+        """Drop the dead entries once they are most of the heap: each costs what it cost to add it, and no more."""
+        if len(self._heap) > 2 * len(self._due) + DEAD_ENTRIES:
+            self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+            heapq.heapify(self._heap)
 
     def _forget_delay(self, key: Key) -> None:
         self._due.pop(key, None)

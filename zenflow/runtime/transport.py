@@ -6,8 +6,12 @@ and nowhere else, and only when a KubeTransport is made.
 """
 
 import contextlib
+import http.client
+import io
 import os
+import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -16,9 +20,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
+import urllib3.connection
 
 from zenflow.runtime.clock import Clock, SystemClock
-from zenflow.runtime.errors import StreamEnded, StreamSilent, Unconfigured, Unreachable, from_response
+from zenflow.runtime.errors import AnswerTooLarge, StreamEnded, StreamSilent, Unconfigured, Unreachable, from_response
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
@@ -32,10 +37,12 @@ APPLY_PATCH = "application/apply-patch+yaml"
 # For requests that name no timeout: an API server gives up on a write after 34 s, and says so.
 DEFAULT_TIMEOUT = 40.0
 CONNECT_TIMEOUT = 10.0
-# Connections kept open: 16 workers, the watches, the lease, and some room.
-POOL_SIZE = 32
+# Connections kept open, if there were ever so many: as many workers and writers as may be asked for, and some room.
+POOL_SIZE = 256
 # A token may be replaced on disk at any time; asking for it on every request would cost more than the request.
 CREDENTIALS_FRESH = 10.0
+# Bytes of an answer that are taken at a time where its size is bounded.
+CHUNK = 65536
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -44,7 +51,8 @@ class Request:
     """One HTTP request to an API server, as values.
 
     `path` is percent-decoded and absolute (`/apis/batch/v1/namespaces/default/jobs`), `query` holds
-    decoded pairs in order, `timeout` is in seconds (None: the transport's own default).
+    decoded pairs in order, `timeout` is in seconds (None: the transport's own default) and is for the whole answer,
+    however slowly it comes. `most` is the largest answer that is wanted, in bytes (None: any).
     """
 
     method: str
@@ -54,6 +62,7 @@ class Request:
     content_type: str = JSON
     accept: str = JSON
     timeout: float | None = None
+    most: int | None = None
 
     def param(self, name: str, default: str = "") -> str:
         """The first value of a query parameter."""
@@ -95,7 +104,8 @@ class Transport(Protocol):
     def send(self, request: Request) -> Response:
         """Send and wait for the whole answer; refusals (4xx, 5xx) are returned, not raised.
 
-        Raises `errors.Unreachable` when no answer came: the request may or may not have been carried out.
+        Raises `errors.Unreachable` when no answer came: the request may or may not have been carried out;
+        `errors.AnswerTooLarge` when it is larger than wanted, where a transport can tell before it is all there.
         """
         ...
 
@@ -150,12 +160,16 @@ class KubeTransport:
 
     def send(self, request: Request) -> Response:
         """Send and wait for the whole answer. A connection that breaks midway is `Unreachable`, not half an answer."""
-        answer = self._open(request, request.timeout or DEFAULT_TIMEOUT, preload=True)
-        return Response(answer.status, answer.data, _lower(answer.headers))
+        answer = self._open(request, request.timeout or DEFAULT_TIMEOUT, watch=False)
+        try:
+            body = answer.data if request.most is None else _read(answer, request.most)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise Unreachable(f"{request.method} {request.path}: {error}") from error
+        return Response(answer.status, body, _lower(answer.headers))
 
     def stream(self, request: Request, *, silence: float) -> Stream:
         """Open a watch; refusals raise. The socket's read timeout is the inactivity limit."""
-        answer = self._open(request, silence, preload=False)
+        answer = self._open(request, silence, watch=True)
         if answer.status < 400:
             return _NetworkStream(answer)
         try:
@@ -168,29 +182,30 @@ class KubeTransport:
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._session.pool.clear()
+        self._session.close()
 
-    def _open(self, request: Request, read_timeout: float, *, preload: bool) -> urllib3.BaseHTTPResponse:
+    def _open(self, request: Request, read_timeout: float, *, watch: bool) -> urllib3.BaseHTTPResponse:
         session = self._session
-        answer = self._exchange(session, request, read_timeout, preload)
+        answer = self._exchange(session, request, read_timeout, watch)
         if answer.status == 401 and self._renew(session):
             answer.close()
-            answer = self._exchange(self._session, request, read_timeout, preload)
+            answer = self._exchange(self._session, request, read_timeout, watch)
         return answer
 
     def _exchange(
-        self, session: "_Session", request: Request, read_timeout: float, preload: bool
+        self, session: "_Session", request: Request, read_timeout: float, watch: bool
     ) -> urllib3.BaseHTTPResponse:
         try:
             return session.open(
                 request,
-                headers=self._headers(session, request, preload),
+                watch,
+                headers=self._headers(session, request, not watch),
                 timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, read_timeout), read=read_timeout),
                 retries=False,  # whether a request may be repeated is the client's decision
                 redirect=False,
-                preload_content=preload,
+                preload_content=not watch and request.most is None,
             )
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:  # ValueError: a header that can't be sent
             raise Unreachable(f"{request.method} {request.path}: {error}") from error
 
     def _headers(self, session: "_Session", request: Request, compressed: bool) -> dict[str, str]:
@@ -232,9 +247,12 @@ class _Session:
         configuration.connection_pool_maxsize = POOL_SIZE
         configuration.keep_alive = True
         self.host = str(configuration.host)
-        self.pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
-        # A proxy has its say in every request; without one the manager would only find the same connections each time.
-        self._direct = None if self.pool.proxy else self.pool.connection_from_url(self.host)
+        # Watches have connections of their own: they may be slow, and are never timed as a whole.
+        self._managers = tuple(RESTClientObject(configuration).pool_manager for _ in range(2))
+        if type(self._managers[0]) in (urllib3.PoolManager, urllib3.ProxyManager):
+            self._managers[0].pool_classes_by_scheme = {"http": _TimedHttpPool, "https": _TimedHttpsPool}
+        # A proxy has its say in every request; without one a manager would only find the same connections each time.
+        self._direct = tuple(None if each.proxy else each.connection_from_url(self.host) for each in self._managers)
         self._prefix = urlsplit(self.host).path.rstrip("/")  # an API server may live under a path of its host
         self._configuration = configuration
         self._clock = clock
@@ -242,27 +260,98 @@ class _Session:
         self._authorization = ""
         self._fresh_until = clock.monotonic()
 
-    def open(self, request: Request, **options: Any) -> urllib3.BaseHTTPResponse:
+    def close(self) -> None:
+        """Close the idle connections."""
+        for manager in self._managers:
+            manager.clear()
+
+    def open(self, request: Request, watch: bool, **options: Any) -> urllib3.BaseHTTPResponse:
         """Send and wait for the answer's head; `options` are urllib3's."""
+        direct = self._direct[watch]
         query = f"?{urlencode(request.query)}" if request.query else ""
         target = f"{quote(request.path)}{query}"
         body = request.body or None
-        if self._direct is None:
-            return self.pool.urlopen(request.method, f"{self.host}{target}", body=body, **options)
-        return self._direct.urlopen(request.method, f"{self._prefix}{target}", body=body, **options)
+        if direct is None:
+            return self._managers[watch].urlopen(request.method, f"{self.host}{target}", body=body, **options)
+        return direct.urlopen(request.method, f"{self._prefix}{target}", body=body, **options)
 
     def authorization(self) -> str:
         """The header's value, "" for clients that are known by their certificate."""
         with self._lock:
             now = self._clock.monotonic()
             if now >= self._fresh_until:
-                setting = self._configuration.auth_settings().get("BearerToken")
+                setting = self._setting()
                 value = setting["value"] if setting else None
                 self._authorization = (
                     value or ""
                 ).strip()  # a token file ends in a newline, which would end the header
                 self._fresh_until = now + CREDENTIALS_FRESH
             return self._authorization
+
+    def _setting(self) -> Any:
+        try:
+            return self._configuration.auth_settings().get("BearerToken")
+        except Exception as error:  # a token file half replaced, an exec plug-in: whatever the package lets out
+            raise Unreachable(f"credentials can't be read: {error}") from error
+
+
+class _Timed(io.RawIOBase):
+    """What a socket receives until a moment: a timeout alone would begin anew with each byte."""
+
+    def __init__(self, connection: socket.socket, raw: io.RawIOBase, deadline: float) -> None:
+        self._connection = connection
+        self._raw = raw
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer took too long")
+        self._connection.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    """An answer for the whole of which the socket's timeout counts, head and body."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        deadline = time.monotonic() + (sock.gettimeout() or DEFAULT_TIMEOUT)
+        self.fp = io.BufferedReader(_Timed(sock, self.fp.detach(), deadline))
+
+
+class _TimedHttpConnection(urllib3.connection.HTTPConnection):
+    response_class = _TimedResponse
+
+
+class _TimedHttpsConnection(urllib3.connection.HTTPSConnection):
+    response_class = _TimedResponse
+
+
+class _TimedHttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _TimedHttpConnection
+
+
+class _TimedHttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TimedHttpsConnection
+
+
+def _read(answer: urllib3.BaseHTTPResponse, most: int) -> bytes:
+    """The whole body, uncompressed as it comes, so that no more is ever held than is wanted."""
+    body = bytearray()
+    for part in answer.stream(CHUNK, decode_content=True):
+        body += part
+        if len(body) > most:
+            answer.close()  # what is left of it would be read by the next request
+            raise AnswerTooLarge(f"an answer of more than {most} bytes")
+    return bytes(body)
 
 
 class _NetworkStream:
@@ -327,7 +416,7 @@ def _load_service_account(folder: Path, environ: Mapping[str, str]) -> "Configur
     loader = InClusterConfigLoader(str(folder / "token"), str(folder / "ca.crt"), environ=environ)  # type: ignore[no-untyped-call]
     try:
         loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError) as error:
+    except (ConfigException, OSError, ValueError) as error:
         raise Unconfigured(f"service account: {error}") from error
     return configuration
 

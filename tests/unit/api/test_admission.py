@@ -173,7 +173,17 @@ def test_the_steps_of_a_started_flow_stay() -> None:
     )
 
 
-@pytest.mark.parametrize("body", [{}, {"request": None}, {"request": {}}, {"request": {"uid": 3}}], ids=repr)
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"request": None},
+        {"request": {}},
+        {"request": {"uid": 3}},
+        *({"request": {"uid": "u", field: [7]}} for field in ("object", "oldObject", "userInfo")),
+    ],
+    ids=repr,
+)
 def test_garbage_is_no_review(body: dict[str, Any]) -> None:
     """The route answers it with 400."""
     with pytest.raises(admission.MalformedReview):

@@ -132,18 +132,6 @@ def test_a_write_whose_event_never_comes_wakes_its_key(
     assert not barrier.is_echo(informer, "11")
 
 
-def test_a_key_that_is_gone_is_neither_held_nor_woken(
-    barrier: Barrier, informer: Informer[Thing], woken: list[str]
-) -> None:
-    """And one of the same name that comes later starts free."""
-    barrier.expect(A, informer, "11")
-    barrier.is_ready(A)
-    barrier.forget(A)
-    assert barrier.is_ready(A)
-    informer.feed(bookmark(11))
-    assert woken == []
-
-
 def test_a_list_lets_keys_through_as_a_watch_does(
     barrier: Barrier, informer: Informer[Thing], woken: list[str]
 ) -> None:

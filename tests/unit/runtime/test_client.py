@@ -9,8 +9,16 @@ from tenacity import Retrying, stop_after_attempt
 
 from tests.support.things import THINGS, thing
 from tests.support.transport import ScriptedStream, ScriptedTransport, refusal, reply
-from zenflow.runtime.client import Client, Resource
-from zenflow.runtime.errors import Conflict, Expired, NotFound, RuntimeFault, TooManyRequests, Unreachable
+from zenflow.runtime.client import PAGE_BYTES, Client, Resource
+from zenflow.runtime.errors import (
+    AnswerTooLarge,
+    Conflict,
+    Expired,
+    NotFound,
+    RuntimeFault,
+    TooManyRequests,
+    Unreachable,
+)
 from zenflow.runtime.transport import JSON_PATCH, MERGE_PATCH, Response
 
 PODS = Resource("", "v1", "pods", "Pod")
@@ -113,6 +121,27 @@ def test_a_list_is_consistent() -> None:
     first, second = transport.requests
     assert first.query == (("labelSelector", "a=b"), ("limit", "500"))
     assert second.query == (*first.query, ("continue", "next"))
+
+
+def test_a_list_whose_pages_are_too_large_is_read_with_fewer_objects_at_a_time() -> None:
+    """At last one by one, and then whatever its size; what was read before is not read again."""
+    too_large = AnswerTooLarge("more")
+    transport = ScriptedTransport(
+        listing("9", "next", "a"), too_large, too_large, too_large, listing("9", "third", "b"), listing("9", "", "c")
+    )
+    pages = list(Client(transport).pages(THINGS))
+    names = [msgspec.json.decode(item)["metadata"]["name"] for page in pages for item in page.items]
+    assert names == ["a", "b", "c"]
+    asked = [(request.param("limit"), request.param("continue"), request.most) for request in transport.requests]
+    most = PAGE_BYTES
+    assert asked == [
+        ("500", "", most),
+        ("500", "next", most),
+        ("62", "next", most),
+        ("7", "next", most),
+        ("1", "next", None),
+        ("1", "third", None),
+    ]
 
 
 def test_a_stale_continue_token_is_told() -> None:

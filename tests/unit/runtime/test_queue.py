@@ -275,6 +275,19 @@ def test_after_shut_down_what_can_wait_is_handed_out_as_well(clock: VirtualClock
     assert [queue.try_get(), queue.try_get()] == [B, None]
 
 
+def test_delays_that_were_replaced_are_forgotten(queue: WorkQueue) -> None:
+    """Whoever changes a flow often must not fill the memory with when it was to be looked at."""
+    queue.add_after(B, 3600)
+    for number in range(10_000):
+        queue.add_after(A, 3600 + number)
+        queue.cancel_delay(A)
+    queue.add_after(A, 1800)
+    assert len(queue._heap) < 200
+    assert queue.next_due() == 1800
+    queue.cancel_delay(A)
+    assert queue.next_due() == 3600
+
+
 # --- keys that turn in place ---
 
 
