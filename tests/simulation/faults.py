@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from zenflow.runtime.errors import Unreachable
 from zenflow.runtime.transport import Request, Response, Stream, Transport
 
 
@@ -20,10 +21,14 @@ class Moment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The faults of one run. `crash_at` counts the replica's requests from 0; `lag` is in seconds."""
+    """The faults of one run. `crash_at` and `lose_at` count the replica's requests from 0; `lag` is in seconds.
+
+    The request at `lose_at` is carried out, and its answer never comes.
+    """
 
     crash_at: int | None = None
     moment: Moment = Moment.BEFORE_SEND
+    lose_at: int | None = None
     lag: float = 0.0
 
 
@@ -44,6 +49,8 @@ class FaultyTransport:
         response = self._transport.send(request)
         self._after_each()
         self._die_if(Moment.AFTER_APPLY, len(self.requests) - 1)
+        if len(self.requests) - 1 == self._plan.lose_at:
+            raise Unreachable("the answer never came")
         return response
 
     def stream(self, request: Request, *, silence: float) -> Stream:

@@ -68,7 +68,7 @@ class Life(Simulation):
         for _ in range(rounds):
             self._act()
             actors: list[Callable[[], bool]] = [self._cluster.step, self.replica.step]
-            self._rng.shuffle(actors)
+            self.random.shuffle(actors)
             did_something = [actor() for actor in actors]
             self.history.observe()
             if any(did_something):

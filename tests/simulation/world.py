@@ -27,6 +27,7 @@ from zenflow.local.containers.script import Script, ScriptExecutor
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.metrics import Metrics
 from zenflow.runtime.reflector import IDLE
+from zenflow.runtime.transport import Transport
 
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
 SETTINGS = Settings(leader_election=LeaderElection(enabled=False), metrics_port=0)
@@ -40,7 +41,7 @@ class Replica:
     `lag`: its caches are read at random moments up to so many seconds apart.
     """
 
-    def __init__(self, transport: FaultyTransport, clock: VirtualClock, rng: random.Random, lag: float) -> None:
+    def __init__(self, transport: Transport, clock: VirtualClock, rng: random.Random, lag: float) -> None:
         self._transport = transport
         self._clock = clock
         self._rng = rng
@@ -63,7 +64,7 @@ class Replica:
     def step(self) -> bool:
         """Read each cache that is due, then reconcile one key. A crash loses everything but what the cluster holds."""
         try:
-            return self._read() | (self.app.has_synced and self.app.loop.step(0.0))
+            return self.read() | (self.app.has_synced and self.app.loop.step(0.0))
         except Crash:
             self.crashes += 1
             self._start()
@@ -76,7 +77,8 @@ class Replica:
         name, labels = "controller_runtime_reconcile_total", {"controller": "jobflow"}
         return sum(self._registry.get_sample_value(name, {**labels, "result": each}) or 0 for each in results)
 
-    def _read(self) -> bool:
+    def read(self) -> bool:
+        """Read each cache that is due, and reconcile nothing, as a replica does that waits for the Lease."""
         busy = False
         for index, reflector in enumerate(self.app.reflectors):
             if self._resting[index] > self._clock.monotonic():
@@ -94,7 +96,10 @@ class Replica:
 
 
 class Simulation:
-    """One run: flows in, their world driven until they have all ended. `admission` sees every write, and may refuse."""
+    """One run: flows in, their world driven until they have all ended. `admission` sees every write, and may refuse.
+
+    `between` puts something between the controller and the API server (`streams`).
+    """
 
     def __init__(
         self,
@@ -104,20 +109,22 @@ class Simulation:
         plan: Plan | None = None,
         admission: Sequence[Admission] = (),
         clock: VirtualClock | None = None,
+        between: Callable[[Transport, VirtualClock], Transport] = lambda transport, clock: transport,
     ) -> None:
         self.plan = plan or Plan()
         self.clock = clock or VirtualClock()
-        self._rng = random.Random(seed)
+        self.random = random.Random(seed)
         executor = ScriptExecutor(script(self.clock), self.clock)
         self._cluster = LocalCluster(
-            lambda api: executor, clock=self.clock, random=self._rng.random, admission=admission
+            lambda api: executor, clock=self.clock, random=self.random.random, admission=admission
         )
-        self._api = api = self._cluster.api
+        self.api = api = self._cluster.api
         self._user = Client(api.as_user("user"))
         self._user.create(CRDS, json.dumps(crd.build()).encode())
         self.history = Historian(api)
-        self.transport = FaultyTransport(api.as_user("controller"), self.plan, self.history.observe)
-        self.replica = Replica(self.transport, self.clock, self._rng, self.plan.lag)
+        server = between(api.as_user("controller"), self.clock)
+        self.transport = FaultyTransport(server, self.plan, self.history.observe)
+        self.replica = Replica(self.transport, self.clock, self.random, self.plan.lag)
         self._agenda: list[tuple[float, int, Callable[[Client], object]]] = []
         self._order = count()
 
@@ -163,7 +170,15 @@ class Simulation:
 
     def as_user(self, name: str) -> Client:
         """The API as somebody else."""
-        return Client(self._api.as_user(name))
+        return Client(self.api.as_user(name))
+
+    def step_cluster(self) -> bool:
+        """Let the cluster alone do one thing."""
+        return self._cluster.step()
+
+    def cluster_due(self) -> float | None:
+        """When the cluster will have something to do although nothing changes."""
+        return self._cluster.next_due()
 
     def flow(self, name: str) -> dict[str, Any]:
         """The flow as the API server holds it."""
@@ -173,7 +188,7 @@ class Simulation:
     def _round(self) -> bool:
         """Give each actor its turn, in an order of the seed. False: none had anything to do."""
         actors: list[Callable[[], bool]] = [self._cluster.step, self.replica.step, self._act]
-        self._rng.shuffle(actors)
+        self.random.shuffle(actors)
         did_something = [actor() for actor in actors]
         self.history.observe()
         return any(did_something)
