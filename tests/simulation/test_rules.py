@@ -8,8 +8,10 @@ the controller checks what admission let through.
 
 import pytest
 
-from tests.simulation.rules import RULES, Rule
+from tests.simulation import rules_of_reading, rules_of_writing
+from tests.simulation.rule import Rule
 
+RULES = (*rules_of_writing.RULES, *rules_of_reading.RULES)
 by_name = pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.number}-{rule.name}")
 
 
