@@ -5,6 +5,8 @@ Names of children are functions of identity (flow UID, step, attempt), so writin
 
 import base64
 import hashlib
+import re
+from collections.abc import Mapping
 
 GROUP = "workflow.zen.io"
 VERSION = "v1alpha1"
@@ -40,6 +42,8 @@ MAX_JOB_NAME = 63 - len("-2147483646")
 # 50 bits: 2,000 steps of 1,000 attempts share one with a chance of 1 in 500,000,000, and then only if the readable
 # parts are the same too.
 _HASH_LENGTH = 10
+MAX_ATTEMPTS = 1001  # of a step: the highest retryPolicy.limit, and the first
+_ATTEMPT = re.compile(r"[1-9][0-9]{0,3}")
 
 
 def concurrency_group(chosen: str, generate_name: str, name: str) -> str:
@@ -60,3 +64,13 @@ def job_name(flow: str, flow_uid: str, step: str, attempt: int) -> str:
     head = flow.replace(".", "-")[:flow_room].rstrip("-")
     tail = step[: room - len(head)].rstrip("-")
     return f"{head}-{tail}{suffix}"
+
+
+def attempt_of(labels: Mapping[str, str]) -> int:
+    """The attempt that the labels of a child name; 0 where they name none.
+
+    A number counts only as we write it: ASCII digits, no sign, no leading zero, at most `MAX_ATTEMPTS`.
+    """
+    text = labels.get(LABEL_ATTEMPT, "")
+    number = int(text) if _ATTEMPT.fullmatch(text) else 0
+    return number if number <= MAX_ATTEMPTS else 0

@@ -35,6 +35,8 @@ from zenflow.controller.objects import (
     decode_pod,
 )
 from zenflow.controller.observer import Observer
+from zenflow.controller.ownership import flow_uid
+from zenflow.controller.provenance import Provenance, Starts
 from zenflow.controller.reconciler import JobFlowReconciler
 from zenflow.controller.resync import Resync
 from zenflow.controller.rivals import Rivals
@@ -96,10 +98,12 @@ def build(settings: Settings, world: World) -> App:
     # So many workers report at once; the others are there to create.
     queue = WorkQueue(world.clock, metrics=metrics.queue(NAME), leisurely=max(1, settings.workers // 4))
     memory, library, barrier = Memory(), Library(world.jobs), Barrier()
-    gate = GroupGate(caches, queue.add)
+    provenance = Provenance(world.clock)
+    gate = GroupGate(caches, queue.add, Starts(caches, memory, library, provenance).is_evident)
     counts = FlowMetrics(metrics.registry)
     handover = Handover(flows.cache, world.clock, counts.start_latency.observe)
     flows.add_handler(handover.flow_changed)
+    jobs.add_handler(provenance.job_changed)  # before every handler that asks it
     jobs.add_handler(handover.job_changed)  # before the handler that wakes the flow
     journal = Journal(counts, handover, log)
     flows.add_handler(gate.flow_changed)  # before the handler that wakes the flow
@@ -109,6 +113,7 @@ def build(settings: Settings, world: World) -> App:
         caches,
         memory,
         library,
+        provenance,
         queue.add,
         is_flow_echo=partial(_is_echo, barrier, flows),
         is_job_echo=partial(_is_echo, barrier, jobs),
@@ -118,8 +123,8 @@ def build(settings: Settings, world: World) -> App:
     pods.add_handler(wakes.pod_changed)
     events = EventRecorder(world.client, world.clock, component="zen-flow-controller")
     reconciler = JobFlowReconciler(
-        Observer(caches, library, memory, Rivals(caches, library, gate), world.client, world.clock),
-        Applier(world.client, jobs, barrier, memory, journal, clock=world.clock, parallel=world.parallel),
+        Observer(caches, library, memory, Rivals(caches, library, gate), provenance, world.client, clock=world.clock),
+        Applier(world.client, jobs, barrier, memory, journal, provenance, clock=world.clock, parallel=world.parallel),
         StatusWriter(world.client, flows, barrier, memory, events, journal, clock=world.clock),
         gate,
     )
@@ -136,7 +141,7 @@ def informers(*namespaces: str) -> tuple[Informers[FlowRecord], Informers[Job], 
     places = namespaces or ("",)
     flows = Cache[FlowRecord]({})
     jobs = Cache[Job](
-        {BY_OWNER: lambda job: (job.metadata.controller_uid,), BUSY: lambda job: () if job.is_finished else job.groups}
+        {BY_OWNER: lambda job: (flow_uid(job.metadata),), BUSY: lambda job: () if job.is_finished else job.groups}
     )
     pods = Cache[Pod](
         {BY_OWNER: lambda pod: (pod.metadata.controller_uid,), BUSY: lambda pod: () if pod.is_over else pod.groups}

@@ -15,7 +15,19 @@ from zenflow.api.types import JobFlow
 from zenflow.controller import manifests
 from zenflow.controller.journal import Journal
 from zenflow.controller.memory import Memory, Notes
-from zenflow.controller.objects import CLAIMS, CONFIG_MAPS, JOBFLOWS, JOBS, Job, decode_existing, decode_metadata
+from zenflow.controller.objects import (
+    CLAIMS,
+    CONFIG_MAPS,
+    JOBFLOWS,
+    JOBS,
+    Job,
+    decode_existing,
+    decode_job,
+    decode_metadata,
+    remains_of,
+)
+from zenflow.controller.ownership import is_owned_by
+from zenflow.controller.provenance import Origin, Provenance
 from zenflow.dag.actions import Action, CreateJob, DeleteFlow, DeleteJob, EnsureClaim, EnsureConfigMap
 from zenflow.dag.remedies import advise
 from zenflow.dag.snapshot import Refusal
@@ -79,6 +91,7 @@ class Applier:
         barrier: Barrier,
         memory: Memory,
         journal: Journal,
+        provenance: Provenance,
         *,
         clock: Clock,
         parallel: Parallel = one_by_one,
@@ -88,6 +101,7 @@ class Applier:
         self._barrier = barrier
         self._memory = memory
         self._journal = journal
+        self._provenance = provenance
         self._clock = clock
         self._parallel = parallel
 
@@ -127,7 +141,7 @@ class Applier:
     def _create_job(self, key: Key, flow: JobFlow, action: CreateJob, notes: Notes, applied: Applied) -> None:
         step = action.step.name
         try:
-            body = self._create_or_find(flow, action)
+            body = self._create_or_find(flow, action, notes)
         except (Invalid, BadRequest) as error:
             notes.refusals[step] = Refusal("InvalidTemplate", error.message, is_final=True)
         except AlreadyExists as error:
@@ -136,7 +150,8 @@ class Applier:
             notes.refusals[step] = self._forbidden(notes, step, error)
         else:
             meta = decode_metadata(body)
-            applied.job_uids[meta.name] = meta.uid
+            applied.job_uids[meta.name] = notes.created[meta.name] = meta.uid
+            notes.unanswered.discard(meta.name)
             # Wait for the creation, not for a later version of the Job: its event is certain to come.
             self._barrier.expect(key, self._jobs.of(key.namespace), meta.resource_version)
             notes.refusals.pop(step, None)
@@ -145,20 +160,34 @@ class Applier:
         self._journal.refused(JOBS.kind, step, notes.refusals[step].reason)
         applied.look_again = True
 
-    def _create_or_find(self, flow: JobFlow, action: CreateJob) -> bytes:
-        """The Job as stored. One that exists already is success only if the flow controls it, by UID."""
+    def _create_or_find(self, flow: JobFlow, action: CreateJob, notes: Notes) -> bytes:
+        """The Job as stored. One that exists already is success only if we made it, be it before a restart."""
         namespace = flow.metadata.namespace
         name = names.job_name(flow.metadata.name, flow.metadata.uid, action.step.name, action.attempt)
         try:
             body = self._client.create(JOBS, manifests.job(flow, action.step, action.attempt), namespace)
         except AlreadyExists as error:
             body = self._client.get(JOBS, name, namespace)
-            if decode_existing(body).controller_uid == flow.metadata.uid:
+            if self._is_ours(body, flow, action, notes):
                 return body
-            text = f"Job {name} exists and belongs to something else: delete or rename it"
+            text = f"Job {name} exists and was not made by this flow's controller: delete or rename it"
             raise AlreadyExists(error.status, error.reason, text) from error
+        except (Invalid, BadRequest, Forbidden):
+            raise
+        except RuntimeFault:
+            notes.unanswered.add(name)  # it may have been carried out all the same
+            raise
         self._journal.job_created(flow, action.step, action.attempt, name)
         return body
+
+    def _is_ours(self, body: bytes, flow: JobFlow, action: CreateJob, notes: Notes) -> bool:
+        """Whether the Job in the way is the very attempt: made by us, for this flow, step and attempt."""
+        job, meta = remains_of(decode_job, body), flow.metadata
+        if job.metadata.uid == action.foreign or not is_owned_by(job.metadata, meta.name, meta.uid):
+            return False
+        if (job.step, job.attempt) != (action.step.name, action.attempt):
+            return False
+        return self._provenance.of(job, notes) is not Origin.FOREIGN
 
     def _ensure(self, resource: Resource, flow: JobFlow, name: str, body: bytes, notes: Notes) -> None:
         refusal = self._refusal_of(resource, flow, name, body, notes)

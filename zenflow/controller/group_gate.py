@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from zenflow.api.types import ConcurrencyPolicy
-from zenflow.controller.caches import BY_OWNER, Caches, group_of
+from zenflow.controller.caches import Caches, group_of
 from zenflow.controller.group_line import Line, Member
 from zenflow.controller.objects import FlowRecord, Job, Pod
 from zenflow.runtime.cache import Key
@@ -31,9 +31,10 @@ class Neighbours:
 class GroupGate:
     """All groups. Safe for threads: informers' handlers tell it of changes, workers ask and enter."""
 
-    def __init__(self, caches: Caches, wake: Callable[[Key], None]) -> None:
+    def __init__(self, caches: Caches, wake: Callable[[Key], None], has_jobs: Callable[[FlowRecord], bool]) -> None:
         self._caches = caches
         self._wake = wake
+        self._has_jobs = has_jobs  # its status may not know yet of a start that a crash cut short
         self._lock = threading.Lock()  # guards everything below
         self._lines: dict[str, Line] = {}  # by group, with namespace; none is empty
         self._groups: dict[str, str] = {}  # by flow UID: the group in which it counts
@@ -170,14 +171,10 @@ class GroupGate:
         meta = record.metadata
         assert meta.creation_timestamp is not None
         has_entered = meta.uid in self._entered
-        is_running = has_entered or record.has_started or self._has_jobs(meta.uid)
+        is_running = has_entered or record.has_started or self._has_jobs(record)
         if (not has_entered and meta.deletion_timestamp is not None) or (not is_running and record.is_suspended):
             return None
         return Member(meta.key, meta.uid, meta.creation_timestamp, record.policy, is_running)
-
-    def _has_jobs(self, uid: str) -> bool:
-        """Its status may not know yet of a start that a crash cut short."""
-        return bool(self._caches.jobs.by_index(BY_OWNER, uid))
 
     def _wake_all(self, members: Iterable[Member | None]) -> None:
         for member in members:

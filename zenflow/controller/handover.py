@@ -7,7 +7,7 @@ its informer saw the last dependency's Job end to the moment its creation of the
 import threading
 from collections.abc import Callable
 
-from zenflow.api.types import Step
+from zenflow.api.types import MAX_STEPS, Step
 from zenflow.controller.objects import FlowRecord, Job
 from zenflow.runtime.cache import Cache
 from zenflow.runtime.clock import Clock
@@ -35,7 +35,9 @@ class Handover:
         with self._lock:
             flow = self._flows.get(new.flow_key)
             if flow is not None and flow.metadata.uid == uid and not flow.has_ended:
-                self._ended.setdefault(uid, {})[new.step] = self._clock.monotonic()
+                ended = self._ended.setdefault(uid, {})
+                if new.step in ended or len(ended) < MAX_STEPS:  # labels can be written by others
+                    ended[new.step] = self._clock.monotonic()
 
     def flow_changed(self, old: FlowRecord | None, new: FlowRecord | None) -> None:
         """An informer's handler: nothing is remembered of a flow that is gone, has ended or has a new spec."""

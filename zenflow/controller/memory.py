@@ -12,17 +12,62 @@ from zenflow.controller.inquiry import Answer
 from zenflow.controller.objects import Job, Pod
 from zenflow.dag.snapshot import Refusal
 
+# Of the failed Pods of one Job that were deleted, so many are kept as evidence: the latest.
+MOST_PODS = 100
+
+
+class Deleted:
+    """What an informer saw deleted, and no cache shows any more. Safe for threads: informers write, a worker reads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards both mappings
+        self._jobs: dict[tuple[str, int], Job] = {}  # by step and attempt
+        self._pods: dict[str, dict[str, Pod]] = {}  # by Job UID, by Pod UID
+
+    def keep_job(self, job: Job) -> None:
+        """An attempt's Job, as it was at its end."""
+        with self._lock:
+            self._jobs[(job.step, job.attempt)] = job
+
+    def jobs(self) -> tuple[Job, ...]:
+        """All Jobs at this moment."""
+        with self._lock:
+            return tuple(self._jobs.values())
+
+    def keep_pods(self, job_uid: str, *pods: Pod) -> None:
+        """Pods of a Job, as they were at their end; without any it is known that there are none."""
+        with self._lock:
+            kept = self._pods.setdefault(job_uid, {})
+            kept.update((pod.metadata.uid, pod) for pod in pods)
+            for uid in list(kept)[:-MOST_PODS]:
+                del kept[uid]
+
+    def pods(self, job_uid: str) -> tuple[Pod, ...]:
+        """All Pods of a Job at this moment."""
+        with self._lock:
+            return tuple(self._pods.get(job_uid, {}).values())
+
+    def knows_pods(self, job_uid: str) -> bool:
+        """Whether anybody has kept Pods of the Job, or said that there are none."""
+        with self._lock:
+            return job_uid in self._pods
+
 
 @dataclass(slots=True)
 class Notes:
-    """About one flow. Changed by the one worker that holds its key, and by the informers' handlers."""
+    """About one flow. Changed by the one worker that holds its key; only `deleted` by the informers' handlers too.
+
+    `created`: by name the UIDs that creations of Jobs were answered. `unanswered`: names of Jobs whose creation was
+    sent and not answered, so that it may have been carried out.
+    """
 
     refusals: dict[str, Refusal] = field(default_factory=dict)
     resource_refusals: dict[str, Refusal] = field(default_factory=dict)
     refused_times: dict[str, int] = field(default_factory=dict)
     resources_ready: bool = False
-    deleted_jobs: dict[tuple[str, int], Job] = field(default_factory=dict)
-    deleted_pods: dict[str, dict[str, Pod]] = field(default_factory=dict)  # by Job UID, by Pod UID
+    created: dict[str, str] = field(default_factory=dict)
+    unanswered: set[str] = field(default_factory=set)
+    deleted: Deleted = field(default_factory=Deleted)
     failures: dict[str, datetime] = field(default_factory=dict)  # by Job UID: when it was first seen without a cause
     answers: dict[str, Answer] = field(default_factory=dict)  # by UID of a Job or Pod that does not get going
     unpublished_since: float | None = None  # monotonic

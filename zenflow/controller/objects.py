@@ -81,9 +81,8 @@ class Job(msgspec.Struct, frozen=True):
 
     @property
     def attempt(self) -> int:
-        """The attempt's number; 0 for a label that is none."""
-        text = self.metadata.labels.get(names.LABEL_ATTEMPT, "")
-        return int(text) if text.isdecimal() else 0
+        """The attempt's number; 0 for a label that is none of ours."""
+        return names.attempt_of(self.metadata.labels)
 
     @property
     def flow_key(self) -> Key:

@@ -5,11 +5,13 @@ irreversible decision never rests on a cache's silence. And why a Job does not g
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from zenflow.api import names
-from zenflow.api.types import FlowMeta, JobFlow, StepPhase, StepStatus
+from zenflow.api.types import FlowMeta, JobFlow, JobRef, Step, StepPhase, StepStatus
 from zenflow.controller.caches import BY_OWNER, Caches
 from zenflow.controller.evidence import exits_of, suspension_of, trouble_of, unreadable_of
 from zenflow.controller.inquiry import Inquiry, standstill_of
@@ -27,6 +29,8 @@ from zenflow.controller.objects import (
     readable,
     remains_of,
 )
+from zenflow.controller.ownership import flow_uid, has_place, is_attempt, is_pod_of
+from zenflow.controller.provenance import Origin, Provenance
 from zenflow.controller.rivals import Rivals
 from zenflow.dag.snapshot import JOB_DELETED, Attempt, ContainerExit, Outcome, Snapshot, Trouble
 from zenflow.runtime.cache import Key
@@ -41,19 +45,29 @@ EVIDENCE_PATIENCE = timedelta(seconds=1)
 class Observer:
     """Makes Snapshots. Called by several workers at once, never for one key by two."""
 
-    def __init__(
-        self, caches: Caches, library: Library, memory: Memory, rivals: Rivals, client: Client, clock: Clock
+    def __init__(  # noqa: PLR0913 - the composition root hands in each part by name
+        self,
+        caches: Caches,
+        library: Library,
+        memory: Memory,
+        rivals: Rivals,
+        provenance: Provenance,
+        client: Client,
+        *,
+        clock: Clock,
     ) -> None:
         self._caches = caches
         self._library = library
         self._memory = memory
         self._rivals = rivals
+        self._provenance = provenance
         self._client = client
         self._clock = clock
         self._inquiry = Inquiry(client, clock)
 
     def snapshot(self, key: Key) -> Snapshot | None:
         """The flow and its world now; None for a flow that is not there."""
+        self._provenance.begin()
         record = self._caches.flows.get(key)
         if record is None:
             return None
@@ -78,38 +92,53 @@ class Observer:
     def _attempts(self, flow: JobFlow, notes: Notes) -> Mapping[str, tuple[Attempt, ...]]:
         by_step: dict[str, dict[int, Attempt]] = defaultdict(dict)
         recorded = {status.name: status for status in flow.status.steps}
-        for job in notes.deleted_jobs.values():
-            by_step[job.step][job.attempt] = self._attempt(job, recorded.get(job.step), notes, is_gone=True)
-        for job in self._caches.jobs.by_index(BY_OWNER, flow.metadata.uid):
-            if job.step and job.attempt:
-                by_step[job.step][job.attempt] = self._attempt(job, recorded.get(job.step), notes)
+        for job, origin, is_gone in self._children(flow, notes, recorded):
+            attempt = self._attempt(job, recorded.get(job.step), notes, is_gone=is_gone)
+            by_step[job.step][job.attempt] = replace(attempt, is_inherited=origin is Origin.INHERITED)
         for status in flow.status.steps:
             if status.job_ref is not None and not status.phase.is_terminal:
                 self._fill_gap(flow, status, by_step[status.name], notes)
-        return {step: _contiguous(flow, step, attempts) for step, attempts in by_step.items()}
+        return {step: tuple(attempts[number] for number in sorted(attempts)) for step, attempts in by_step.items()}
+
+    def _children(
+        self, flow: JobFlow, notes: Notes, recorded: Mapping[str, StepStatus]
+    ) -> Iterator[tuple[Job, Origin, bool]]:
+        """The Jobs that count as attempts, and whether each is gone; those that are there come last."""
+        steps = {step.name: step for step in flow.spec.steps}
+        jobs = self._caches.jobs.by_index(BY_OWNER, flow.metadata.uid)
+        if not jobs and not notes.deleted.jobs():
+            return
+        for job, is_gone in chain(((job, True) for job in notes.deleted.jobs()), ((job, False) for job in jobs)):
+            status = recorded.get(job.step)
+            origin = self._provenance.of(job, notes, status)
+            if origin is not Origin.FOREIGN and _counts(job, flow, steps.get(job.step), status):
+                yield job, origin, is_gone
 
     def _fill_gap(self, flow: JobFlow, status: StepStatus, attempts: dict[int, Attempt], notes: Notes) -> None:
         """The attempt that the status knows of, where no cache and no watch event shows its Job."""
-        number = status.retry_count + 1
+        number = _number(status)
         if status.job_ref is None or any(known >= number for known in attempts):
             return
         if status.phase is StepPhase.RUNNING:
-            job = self._look_up(flow, status.job_ref.name)
+            job = self._look_up(flow, status.job_ref)
             if job is not None:
-                attempts[number] = self._attempt(job, status, notes)
+                attempts[number] = replace(self._attempt(job, status, notes), step=status.name, number=number)
                 return
-        attempts[number] = _lost(flow, status, number, has_pods=self._has_pods(status.job_ref.uid))
+        attempts[number] = self._lost(flow, status, status.job_ref, number)
 
-    def _look_up(self, flow: JobFlow, name: str) -> Job | None:
+    def _look_up(self, flow: JobFlow, ref: JobRef) -> Job | None:
+        """The Job itself, not another of its name."""
         try:
-            job = remains_of(decode_job, self._client.get(JOBS, name, flow.metadata.namespace))
+            job = remains_of(decode_job, self._client.get(JOBS, ref.name, flow.metadata.namespace))
         except NotFound:
             return None
-        return job if job.metadata.controller_uid == flow.metadata.uid else None
+        if ref.uid:
+            return job if job.metadata.uid == ref.uid else None
+        return job if is_attempt(job) and flow_uid(job.metadata) == flow.metadata.uid else None
 
     def _attempt(self, job: Job, recorded: StepStatus | None, notes: Notes, *, is_gone: bool = False) -> Attempt:
         outcome, at, reason, message = _outcome(job)
-        if is_gone and outcome is Outcome.ACTIVE and not self._has_pods(job.metadata.uid):
+        if is_gone and outcome is Outcome.ACTIVE and not self._has_pods(job.metadata.name, job.metadata.uid):
             at = job.metadata.deletion_timestamp or self._clock.now()
             outcome, reason = Outcome.FAILED, JOB_DELETED
             message = _was_deleted(job.metadata.name)
@@ -153,23 +182,59 @@ class Observer:
         until = notes.failures.setdefault(uid, self._clock.now()) + EVIDENCE_PATIENCE
         if self._clock.now() < until:
             return (), until
-        if uid not in notes.deleted_pods:
-            notes.deleted_pods[uid] = {pod.metadata.uid: pod for pod in self._list_pods(job)}
-        return exits_of(notes.deleted_pods[uid].values()), None
+        if not notes.deleted.knows_pods(uid):
+            notes.deleted.keep_pods(uid, *self._list_pods(job))
+        return exits_of(notes.deleted.pods(uid)), None
 
     def _list_pods(self, job: Job) -> list[Pod]:
         labels = (names.LABEL_FLOW_UID, names.LABEL_STEP, names.LABEL_ATTEMPT)
         selector = ",".join(f"{label}={job.metadata.labels.get(label, '')}" for label in labels)
         pages = self._client.pages(PODS, job.metadata.namespace, label_selector=selector)
-        return [pod for pod in readable(decode_pod, pages) if pod.metadata.controller_uid == job.metadata.uid]
+        found = readable(decode_pod, pages)
+        return [pod for pod in found if is_pod_of(pod, job.metadata.name, job.metadata.uid)]
 
-    def _has_pods(self, job_uid: str) -> bool:
+    def _has_pods(self, name: str, uid: str) -> bool:
         """Whether a Pod of the Job may still run. Those of a Job that is gone are on their way out."""
-        return any(not pod.is_over for pod in self._caches.pods.by_index(BY_OWNER, job_uid)) if job_uid else False
+        pods = self._caches.pods.by_index(BY_OWNER, uid) if uid else ()
+        return any(not pod.is_over and is_pod_of(pod, name, uid) for pod in pods)
 
     def _pods(self, job: Job, notes: Notes) -> tuple[Pod, ...]:
-        uid = job.metadata.uid
-        return (*notes.deleted_pods.get(uid, {}).values(), *self._caches.pods.by_index(BY_OWNER, uid))
+        meta = job.metadata
+        there = self._caches.pods.by_index(BY_OWNER, meta.uid)
+        return (*notes.deleted.pods(meta.uid), *(pod for pod in there if is_pod_of(pod, meta.name, meta.uid)))
+
+    def _lost(self, flow: JobFlow, status: StepStatus, ref: JobRef, number: int) -> Attempt:
+        """An attempt that only the status remembers."""
+        ran = status.phase is StepPhase.RUNNING
+        return Attempt(
+            step=status.name,
+            number=number,
+            job_name=ref.name,
+            job_uid=ref.uid,
+            outcome=Outcome.ACTIVE if self._has_pods(ref.name, ref.uid) else Outcome.FAILED,
+            created_at=status.start_time or flow.metadata.creation_timestamp,
+            reason=JOB_DELETED if ran else "JobFailed",
+            message=_was_deleted(ref.name) if ran else status.message or "",
+            is_gone=True,
+        )
+
+
+def _counts(job: Job, flow: JobFlow, step: Step | None, status: StepStatus | None) -> bool:
+    """Whether the spec or the record has a place for the attempt."""
+    if step is None:  # the spec cannot be read, or was edited though admission forbids it: what runs is to be stopped
+        return flow.status.start_time is not None or not flow.spec.steps
+    is_on_record = status is not None and status.job_ref is not None and job.attempt == _number(status)
+    return is_on_record or (has_place(job, step) and not _is_behind(job, status))
+
+
+def _is_behind(job: Job, status: StepStatus | None) -> bool:
+    """Whether the record tells of a later attempt: this one's failure is settled, whoever made the Job."""
+    return status is not None and status.job_ref is not None and job.attempt < _number(status)
+
+
+def _number(status: StepStatus) -> int:
+    """The attempt that the record tells of, whatever somebody wrote into it."""
+    return min(max(status.retry_count, 0) + 1, names.MAX_ATTEMPTS)
 
 
 def _is_recorded(job: Job, recorded: StepStatus | None) -> bool:
@@ -218,41 +283,3 @@ def _failed_by_its_deletion(job: Job, failed: Condition) -> bool:
 
 def _was_deleted(name: str) -> str:
     return f"Job {name} was deleted while the step ran"
-
-
-def _lost(flow: JobFlow, status: StepStatus, number: int, *, has_pods: bool) -> Attempt:
-    """An attempt that only the status remembers."""
-    assert status.job_ref is not None
-    ran = status.phase is StepPhase.RUNNING
-    name = status.job_ref.name
-    return Attempt(
-        step=status.name,
-        number=number,
-        job_name=name,
-        job_uid=status.job_ref.uid,
-        outcome=Outcome.ACTIVE if has_pods else Outcome.FAILED,
-        created_at=status.start_time or flow.metadata.creation_timestamp,
-        reason=JOB_DELETED if ran else "JobFailed",
-        message=_was_deleted(name) if ran else status.message or "",
-        is_gone=True,
-    )
-
-
-def _contiguous(flow: JobFlow, step: str, attempts: Mapping[int, Attempt]) -> tuple[Attempt, ...]:
-    """All attempts from 1 to the latest. One that is missing was deleted after it had failed: a later one exists."""
-    latest = max(attempts)
-    return tuple(attempts.get(number) or _forgotten(flow, step, number) for number in range(1, latest + 1))
-
-
-def _forgotten(flow: JobFlow, step: str, number: int) -> Attempt:
-    recorded = next((status for status in flow.status.steps if status.name == step), None)
-    started_at = recorded.start_time if recorded and recorded.start_time else flow.metadata.creation_timestamp
-    return Attempt(
-        step=step,
-        number=number,
-        job_name=names.job_name(flow.metadata.name, flow.metadata.uid, step, number),
-        job_uid="",
-        outcome=Outcome.FAILED,
-        created_at=started_at,
-        is_gone=True,
-    )

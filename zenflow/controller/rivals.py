@@ -13,6 +13,7 @@ from zenflow.controller.group_gate import GroupGate
 from zenflow.controller.group_line import Member
 from zenflow.controller.library import Library
 from zenflow.controller.objects import FlowRecord, Job, Pod
+from zenflow.controller.ownership import is_attempt, is_attempts_pod
 from zenflow.dag.snapshot import Rival
 
 
@@ -67,13 +68,13 @@ class Rivals:
 
     def _jobs_left(self, record: FlowRecord) -> Iterator[str]:
         for job in self._caches.jobs.by_index(BUSY, group_of(record)):
-            if _is_of_a_flow(job) and self._is_left(record, job):
+            if is_attempt(job) and self._is_left(record, job):
                 yield f"Job {job.metadata.name}"
 
     def _pods_left(self, record: FlowRecord) -> Iterator[str]:
         """Of Jobs that are gone themselves: as long as a Job is there, it speaks for its Pods."""
         for pod in self._caches.pods.by_index(BUSY, group_of(record)):
-            if self._caches.is_orphan(pod) and self._is_left(record, pod):
+            if is_attempts_pod(pod) and self._caches.is_orphan(pod) and self._is_left(record, pod):
                 yield f"Pod {pod.metadata.name}"
 
     def _is_left(self, record: FlowRecord, child: Job | Pod) -> bool:
@@ -85,7 +86,3 @@ class Rivals:
         if flow is None or flow.metadata.uid != uid:
             return True
         return flow.has_ended or flow.metadata.deletion_timestamp is not None
-
-
-def _is_of_a_flow(job: Job) -> bool:
-    return any(owner.controller and owner.kind == names.KIND for owner in job.metadata.owner_references)

@@ -12,6 +12,8 @@ from zenflow.controller.evidence import exits_of, is_news
 from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory
 from zenflow.controller.objects import UNREADABLE, FlowRecord, Job, Pod
+from zenflow.controller.ownership import has_marks, is_attempts_pod, is_pod_of
+from zenflow.controller.provenance import Origin, Provenance
 from zenflow.runtime.cache import Key
 
 # The conditions of a Job that decisions read; FailureTarget is read beside Failed only, which is news by itself.
@@ -24,11 +26,12 @@ class Wakes:
     `is_flow_echo` and `is_job_echo` say of a resourceVersion whether it is what a write of ours came to.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root hands in each part by name
         self,
         caches: Caches,
         memory: Memory,
         library: Library,
+        provenance: Provenance,
         wake: Callable[[Key], None],
         *,
         is_flow_echo: Callable[[str], bool],
@@ -37,6 +40,7 @@ class Wakes:
         self._caches = caches
         self._memory = memory
         self._library = library
+        self._provenance = provenance
         self._wake = wake
         self._is_flow_echo = is_flow_echo
         self._is_job_echo = is_job_echo
@@ -55,8 +59,10 @@ class Wakes:
         """The flow that it was made for. A deletion is noted: no cache shows it any more."""
         job = new or old
         assert job is not None
-        if new is None and job.step and self._is_of_live_flow(job):
-            self._memory.of(job.metadata.controller_uid).deleted_jobs[(job.step, job.attempt)] = job
+        if not has_marks(job):
+            return
+        if new is None and self._is_of_live_flow(job):
+            self._keep_job(job)
         if not self._is_news(old, new):
             return
         self._wake(job.flow_key)
@@ -65,19 +71,31 @@ class Wakes:
         """The flow, where the Pod tells something new, or was the last one of a Job that is gone."""
         pod = new or old
         assert pod is not None
+        if not is_attempts_pod(pod):
+            return
         if new is None and exits_of([pod]):
-            self._keep(pod)
+            self._keep_pod(pod)
         elif is_news(old, new):
             self._wake(pod.flow_key)
         if (new is None or new.is_over) and self._caches.is_orphan(pod):
             self._wake(pod.flow_key)
 
-    def _keep(self, pod: Pod) -> None:
-        """A failed Pod that is deleted stays on as evidence."""
-        flow = self._caches.flows.get(pod.flow_key)
-        if flow is not None and not flow.has_ended:
-            pods = self._memory.of(flow.metadata.uid).deleted_pods
-            pods.setdefault(pod.metadata.controller_uid, {})[pod.metadata.uid] = pod
+    def _keep_job(self, job: Job) -> None:
+        """One that somebody else made is not missed."""
+        notes = self._memory.of(job.metadata.controller_uid)
+        if self._provenance.of(job, notes) is not Origin.FOREIGN:
+            notes.deleted.keep_job(job)
+
+    def _keep_pod(self, pod: Pod) -> None:
+        """A failed Pod that is deleted stays on as evidence, where its Job is one that counts."""
+        flow, job = self._caches.flows.get(pod.flow_key), self._caches.jobs.get(pod.job_key)
+        if flow is None or flow.has_ended:
+            return
+        notes = self._memory.of(flow.metadata.uid)
+        for each in notes.deleted.jobs() if job is None else (job,):
+            is_its = is_pod_of(pod, each.metadata.name, each.metadata.uid)
+            if is_its and self._provenance.of(each, notes) is not Origin.FOREIGN:
+                notes.deleted.keep_pods(each.metadata.uid, pod)
 
     def _is_news(self, old: Job | None, new: Job | None) -> bool:
         if old is None or new is None:

@@ -8,10 +8,14 @@ from zenflow.api.types import ConfigMapTemplate, JobFlowStatus, Step, VolumeClai
 
 @dataclass(frozen=True, slots=True)
 class CreateJob:
-    """Create the Job of one attempt. Its name is a function of (flow UID, step, attempt)."""
+    """Create the Job of one attempt. Its name is a function of (flow UID, step, attempt).
+
+    `foreign`: the UID of a Job that has this name and is known not to be ours; "" where none is known.
+    """
 
     step: Step
     attempt: int  # from 1
+    foreign: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from zenflow.dag import flows, report
 from zenflow.dag.actions import Decision, DeleteFlow, EnsureClaim, EnsureConfigMap
 from zenflow.dag.endings import cut_off_recorded, skip_all, stop, wind_down
 from zenflow.dag.flows import Failure
+from zenflow.dag.inheritance import inherit
 from zenflow.dag.publication import publish, to_delete
 from zenflow.dag.snapshot import Snapshot
 from zenflow.dag.steps import Ended, Standing, assess
@@ -30,7 +31,9 @@ def decide(snapshot: Snapshot) -> Decision:
         held = _hold(snapshot)
         if held is not None:
             return held
-    return _without_strays(snapshot, _advance(snapshot))
+    elif flow.status.start_time is None and not snapshot.resources_ready:
+        return _make_resources(snapshot)  # only Jobs say that it has started: those of the templates come first
+    return _without_strays(snapshot, _advance(inherit(snapshot)))
 
 
 def _after_the_end(snapshot: Snapshot) -> Decision:

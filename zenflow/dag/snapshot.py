@@ -66,6 +66,7 @@ class Attempt:
     an attempt that is gone without an outcome of its own is FAILED with reason JobDeleted, once its Pods are gone too.
     So is one that is still there but failed only after somebody had deleted it: in the foreground, with its Pods first.
     `settles_at`: its Job has failed, but what its Pods have to say of it is waited for until then.
+    `is_inherited`: nothing but its form and age says that it is ours (see `dag.inheritance`).
     """
 
     step: str
@@ -82,6 +83,7 @@ class Attempt:
     exits: tuple[ContainerExit, ...] = ()
     trouble: Trouble | None = None
     settles_at: datetime | None = None
+    is_inherited: bool = False
 
     def __post_init__(self) -> None:
         _set(self, reason=as_reason(self.reason, ""), message=as_message(self.message))
@@ -134,10 +136,12 @@ class Refusal:
 class Snapshot:
     """One flow and its world at one instant.
 
-    `attempts` has every attempt of each step that has any, numbered from 1 without gaps.
+    `attempts` has those that are known of each step that has any, in order; a number is missing where a Job was
+    deleted after it had failed.
     `problems` are those of the spec; while there are any, `graph` is None.
     `rivals` are those flows of the group that decide about this one.
     `leftovers` are what still runs of flows of the group that have ended or are deleted: `Job x`, `Pod y`.
+    `foreign` are UIDs of Jobs that look like attempts and are none, by name.
     `refusals` are by step name; `resource_refusals` by `Kind/name` of a resource template.
     """
 
@@ -151,6 +155,7 @@ class Snapshot:
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     resource_refusals: Mapping[str, Refusal] = field(default_factory=dict)
     resources_ready: bool = True
+    foreign: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_started(self) -> bool:

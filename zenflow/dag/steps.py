@@ -32,6 +32,8 @@ DECISIVE = frozenset(
 # Under these a recorded message tells of an earlier attempt and is kept; any other is about something that has passed.
 _REASONS_OF_EVIDENCE = frozenset({None, "Backoff", SUSPENDED})
 
+_SKIP_WORDS = frozenset({"never", "false"})
+
 # A Pod that cannot start says so in its step's status only after this long: most troubles pass by themselves.
 TROUBLE_AFTER = timedelta(seconds=30)
 
@@ -125,6 +127,15 @@ def assess(step: Step, recorded: StepStatus | None, snapshot: Snapshot) -> Stand
     if not attempts:
         return Unstarted(step)
     return _assess_attempts(step, recorded, attempts, snapshot)
+
+
+def arrive(step: Step, snapshot: Snapshot) -> Standing:
+    """Where a step stands whose dependencies are done, before any Job is made for it."""
+    if step.when.lower() in _SKIP_WORDS:
+        return Ended(step, skip(step, WHEN_FALSE, f'Skipped by its when: "{step.when}"', snapshot.now))
+    if step.type is StepType.MANUAL and not snapshot.flow.spec.suspend:
+        return ask(step, None, snapshot)
+    return Unstarted(step)
 
 
 def ask(step: Step, recorded: StepStatus | None, snapshot: Snapshot) -> Asking | Ended:

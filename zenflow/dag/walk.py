@@ -8,32 +8,28 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from zenflow.api.names import job_name
-from zenflow.api.types import Step, StepPhase, StepStatus, StepType
+from zenflow.api.types import Step, StepPhase, StepStatus
 from zenflow.dag import report
 from zenflow.dag.actions import Action, CreateJob, Decision
 from zenflow.dag.publication import next_wake, overdue, publish, record_before, to_delete
 from zenflow.dag.snapshot import Refusal, Snapshot
 from zenflow.dag.steps import (
     SUSPENDED,
-    WHEN_FALSE,
     Asking,
     Ended,
     Retrying,
     Running,
     Standing,
     Unstarted,
-    ask,
+    arrive,
     hold,
     pending,
     retry,
-    skip,
     stamp,
     start,
     wait,
 )
 from zenflow.text import as_message
-
-_SKIP_WORDS = frozenset({"never", "false"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,7 @@ def walk(snapshot: Snapshot, standings: Sequence[Standing]) -> Walk:
         standing = after[index]
         is_ready = isinstance(standing, Unstarted) and all(satisfied[d] for d in snapshot.graph.dependencies[index])
         if is_ready:
-            standing = after[index] = _arrive(standing.step, snapshot)
+            standing = after[index] = arrive(standing.step, snapshot)
         satisfied[index] = isinstance(standing, Ended) and standing.satisfies
         statuses[index], creation = _render(standing, snapshot, recorded, is_ready=is_ready)
         if creation is not None:
@@ -92,15 +88,6 @@ def go_on(snapshot: Snapshot, walked: Walk) -> Decision:
     actions: tuple[Action, ...] = (*to_delete(doomed), *walked.creations)
     wake_at = next_wake(snapshot, walked.standings, walked.creations)
     return publish(snapshot, report.going(snapshot, walked.statuses), actions, wake_at=wake_at)
-
-
-def _arrive(step: Step, snapshot: Snapshot) -> Standing:
-    """A step whose dependencies are done, before any Job is made for it."""
-    if step.when.lower() in _SKIP_WORDS:
-        return Ended(step, skip(step, WHEN_FALSE, f'Skipped by its when: "{step.when}"', snapshot.now))
-    if step.type is StepType.MANUAL and not snapshot.flow.spec.suspend:
-        return ask(step, None, snapshot)
-    return Unstarted(step)
 
 
 def _render(
@@ -127,8 +114,8 @@ def _render_ready(step: Step, snapshot: Snapshot, recorded: StepStatus | None) -
         return hold(pending(step), recorded, snapshot.now, refusal.reason, refusal.message), None
     if snapshot.flow.spec.suspend:
         return hold(pending(step), recorded, snapshot.now, SUSPENDED), None
-    meta = snapshot.flow.metadata
-    return start(step, job_name(meta.name, meta.uid, step.name, 1), snapshot.now), CreateJob(step, 1)
+    name = _job_name(step, 1, snapshot)
+    return start(step, name, snapshot.now), CreateJob(step, 1, snapshot.foreign.get(name, ""))
 
 
 def _render_retry(
@@ -142,9 +129,13 @@ def _render_retry(
         return hold(wait(standing), recorded, snapshot.now, SUSPENDED), None
     if snapshot.now < standing.at:
         return wait(standing), None
+    name = _job_name(standing.step, standing.attempt, snapshot)
+    return retry(standing, name), CreateJob(standing.step, standing.attempt, snapshot.foreign.get(name, ""))
+
+
+def _job_name(step: Step, attempt: int, snapshot: Snapshot) -> str:
     meta = snapshot.flow.metadata
-    name = job_name(meta.name, meta.uid, standing.step.name, standing.attempt)
-    return retry(standing, name), CreateJob(standing.step, standing.attempt)
+    return job_name(meta.name, meta.uid, step.name, attempt)
 
 
 def _waiting_refusal(step: Step, snapshot: Snapshot) -> Refusal | None:

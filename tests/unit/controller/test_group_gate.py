@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.support.transport import event
-from zenflow.api.names import ANNOTATION_GROUP, LABEL_FLOW, LABEL_FLOW_UID
+from zenflow.api.names import ANNOTATION_GROUP, API_VERSION, LABEL_FLOW, LABEL_FLOW_UID
 from zenflow.controller.app import informers
-from zenflow.controller.caches import Caches
+from zenflow.controller.caches import BY_OWNER, Caches
 from zenflow.controller.group_gate import GroupGate, Neighbours
 from zenflow.runtime.cache import Key
 
@@ -23,7 +23,10 @@ class Group:
     def __init__(self, flows: int = 0) -> None:
         (self.flows,), (self.jobs,), (self.pods,) = informers()
         self.woken: list[str] = []
-        self.gate = GroupGate(Caches(self.flows.cache, self.jobs.cache, self.pods.cache), self._wake)
+        caches = Caches(self.flows.cache, self.jobs.cache, self.pods.cache)
+        self.gate = GroupGate(
+            caches, self._wake, lambda flow: bool(self.jobs.cache.by_index(BY_OWNER, flow.metadata.uid))
+        )
         self.flows.add_handler(self.gate.flow_changed)
         self.jobs.add_handler(self.gate.job_changed)
         self.pods.add_handler(self.gate.pod_changed)
@@ -43,9 +46,15 @@ class Group:
         self._feed(self.flows, type_, meta, {"spec": spec, "status": parts})
 
     def see_job(self, number: int, type_: str = "MODIFIED", *, label: str = "", **status: Any) -> None:
-        owner = {"kind": "JobFlow", "name": f"f{number}", "uid": f"uid-{number}", "controller": True}
+        owner = {
+            "apiVersion": API_VERSION,
+            "kind": "JobFlow",
+            "name": f"f{number}",
+            "uid": f"uid-{number}",
+            "controller": True,
+        }
         meta = {**marks(label or f"f{number}", number), "name": f"f{number}-job", "uid": f"uid-job-{number}"}
-        self._feed(self.jobs, type_, {**meta, "ownerReferences": [owner]}, {"status": status})
+        self._feed(self.jobs, type_, {**meta, "ownerReferences": [{**owner, "controller": True}]}, {"status": status})
 
     def see_pod(self, number: int, phase: str) -> None:
         owner = {"kind": "Job", "name": f"f{number}-job", "uid": f"uid-job-{number}", "controller": True}

@@ -4,18 +4,20 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.support.clock import VirtualClock
 from tests.support.embedded import Embedded
 from zenflow.api import crd
-from zenflow.api.names import LABEL_ATTEMPT, LABEL_FLOW, LABEL_FLOW_UID, LABEL_STEP
+from zenflow.api.names import LABEL_ATTEMPT, LABEL_FLOW, LABEL_FLOW_UID, LABEL_STEP, MAX_ATTEMPTS, job_name
 from zenflow.controller.app import informers
 from zenflow.controller.caches import Caches
 from zenflow.controller.group_gate import GroupGate
 from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory
 from zenflow.controller.observer import EVIDENCE_PATIENCE, Observer
+from zenflow.controller.provenance import LATE, Provenance
 from zenflow.controller.rivals import Rivals
 from zenflow.dag.snapshot import JOB_DELETED, Attempt, Outcome, Snapshot
 from zenflow.runtime.cache import Key
@@ -41,9 +43,12 @@ class World:
         head = {"apiVersion": "workflow.zen.io/v1alpha1", "kind": "JobFlow", "metadata": {"name": "etl"}}
         self.uid = self.server.create(FLOWS, {**head, "spec": {"steps": steps}})["metadata"]["uid"]
         (self.flows,), (self.jobs,), (self.pods,) = informers()
+        self.provenance = Provenance(self.clock)
+        self.jobs.add_handler(self.provenance.job_changed)
+        self.memory, self.name, self.job_uid = Memory(), job_name("etl", self.uid, "load", 1), ""
         client, caches = Client(self.server.api), Caches(self.flows.cache, self.jobs.cache, self.pods.cache)
-        rivals = Rivals(caches, Library(), GroupGate(caches, lambda key: None))
-        self._observer = Observer(caches, Library(), Memory(), rivals, client, self.clock)
+        rivals = Rivals(caches, Library(), GroupGate(caches, lambda key: None, lambda record: False))
+        self._observer = Observer(caches, Library(), self.memory, rivals, self.provenance, client, clock=self.clock)
         self.see(self.flows, FLOWS)
 
     def see(self, informer: Informer[Any], url: str) -> None:
@@ -61,15 +66,16 @@ class World:
     def fail(self) -> None:
         """A Job of the step has failed, with a Pod that says why; the cache of Jobs knows, that of Pods does not."""
         owner = {"apiVersion": "workflow.zen.io/v1alpha1", "kind": "JobFlow", "name": "etl", "uid": self.uid}
-        job = self.create(JOBS, "etl-load", "Job", owner, {"template": {"spec": POD}})
-        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "etl-load", "uid": job["metadata"]["uid"]}
+        job = self.create(JOBS, self.name, "Job", owner, {"template": {"spec": POD}})
+        self.job_uid = job["metadata"]["uid"]
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": self.name, "uid": self.job_uid}
         self.create(PODS, "etl-load-x", "Pod", owner, POD)
         terminated = {"exitCode": 7, "reason": "Error", "message": "no disk"}
         status = {"name": "main", "ready": False, "restartCount": 0, "image": "", "imageID": ""}
         containers = [{**status, "state": {"terminated": terminated}}]
         self.server.merge(f"{PODS}/etl-load-x/status", {"status": {"phase": "Failed", "containerStatuses": containers}})
         failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
-        self.server.merge(f"{JOBS}/etl-load/status", {"status": {"conditions": [failed]}})
+        self.server.merge(f"{JOBS}/{self.name}/status", {"status": {"conditions": [failed]}})
         self.see(self.jobs, JOBS)
 
     def report(self, **step: Any) -> None:
@@ -122,7 +128,7 @@ def test_a_failure_on_record_is_not_waited_for_again() -> None:
     """After a restart a step in its backoff would look as if it ran."""
     world = World()
     world.fail()
-    world.report(phase="Pending", reason="Backoff", retryCount=0, jobRef={"name": "etl-load", "uid": "x"})
+    world.report(phase="Pending", reason="Backoff", retryCount=0, jobRef={"name": world.name, "uid": world.job_uid})
     assert world.attempt().outcome is Outcome.FAILED
 
 
@@ -131,7 +137,7 @@ def test_a_job_that_only_the_cache_has_not_seen_is_not_deleted() -> None:
     world = World()
     world.fail()
     world.jobs.replace([], world.jobs.resource_version)
-    world.report(phase="Running", retryCount=0, jobRef={"name": "etl-load", "uid": "x"})
+    world.report(phase="Running", retryCount=0, jobRef={"name": world.name, "uid": world.job_uid})
     assert not world.attempt().is_gone
 
 
@@ -172,7 +178,7 @@ def test_a_job_that_fails_by_its_deletion_in_the_foreground_was_deleted(
     world = World()
     world.fail()
     world.see(world.pods, PODS)
-    world.server.delete(f"{JOBS}/etl-load", {"propagationPolicy": "Foreground"})
+    world.server.delete(f"{JOBS}/{world.name}", {"propagationPolicy": "Foreground"})
     asked_at = world.clock.now()
 
     def condition(type_: str, after: int) -> dict[str, str]:
@@ -180,7 +186,7 @@ def test_a_job_that_fails_by_its_deletion_in_the_foreground_was_deleted(
         return {"type": type_, "status": "True", "reason": "BackoffLimitExceeded", "lastTransitionTime": at}
 
     stamped = [condition(*each) for each in conditions.items()]
-    world.server.merge(f"{JOBS}/etl-load/status", {"status": {"conditions": stamped}})
+    world.server.merge(f"{JOBS}/{world.name}/status", {"status": {"conditions": stamped}})
     world.see(world.jobs, JOBS)
     assert (world.attempt().outcome, world.attempt().reason) == (Outcome.FAILED, reason)
 
@@ -189,6 +195,100 @@ def test_a_job_of_a_foreign_owner_is_no_attempt() -> None:
     """Ownership is a matter of UIDs, not of labels."""
     world = World()
     owner = {"apiVersion": "workflow.zen.io/v1alpha1", "kind": "JobFlow", "name": "etl", "uid": "another"}
-    world.create(JOBS, "etl-load", "Job", owner, {"template": {"spec": POD}})
+    world.create(JOBS, world.name, "Job", owner, {"template": {"spec": POD}})
     world.see(world.jobs, JOBS)
     assert world.snapshot().attempts == {}
+
+
+OWNED = {"apiVersion": "workflow.zen.io/v1alpha1", "kind": "JobFlow", "name": "etl"}
+
+
+@pytest.mark.parametrize(
+    ("owner", "labels"),
+    [
+        pytest.param({"kind": "JobSet"}, {}, id="owner of another kind"),
+        pytest.param({"name": "other"}, {}, id="owner of another name"),
+        pytest.param({}, {LABEL_ATTEMPT: "999999999"}, id="an attempt without end"),
+        pytest.param({}, {LABEL_ATTEMPT: "01"}, id="a number that we do not write"),
+        pytest.param({}, {LABEL_ATTEMPT: "2"}, id="more attempts than the step may have"),
+        pytest.param({}, {LABEL_STEP: "zzz"}, id="a step that is not there"),
+    ],
+)
+@pytest.mark.parametrize("is_named", [True, False], ids=["named as an attempt", "named as it likes"])
+def test_a_job_that_is_not_as_we_make_it_is_no_attempt(
+    owner: dict[str, str], labels: dict[str, str], is_named: bool
+) -> None:
+    """Though the process has only begun, and the flow's UID is in its owner reference."""
+    world = World()
+    made = {LABEL_FLOW: "etl", LABEL_FLOW_UID: world.uid, LABEL_STEP: "load", LABEL_ATTEMPT: "1", **labels}
+    number = int(made[LABEL_ATTEMPT]) if made[LABEL_ATTEMPT].isascii() else 1
+    name = job_name("etl", world.uid, made[LABEL_STEP], number) if is_named else "forged"
+    metadata = {"name": name, "labels": made, "ownerReferences": [{**OWNED, "uid": world.uid, **owner}]}
+    metadata["ownerReferences"][0]["controller"] = True  # type: ignore[index]
+    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": {"spec": POD}}}
+    world.server.create(JOBS, body)
+    world.see(world.jobs, JOBS)
+    assert world.snapshot().attempts == {}
+    assert not world.snapshot().has_started
+
+
+def test_a_job_that_comes_while_we_decide_and_is_not_by_us_is_no_attempt() -> None:
+    """Its form can be copied, its UID cannot."""
+    world = World()
+    world.snapshot()
+    world.clock.advance(LATE.total_seconds())
+    world.fail()
+    assert world.snapshot().attempts == {}
+    world.memory.of(world.uid).created[world.name] = world.job_uid
+    assert not world.attempt().is_inherited
+
+
+def test_a_job_that_was_there_before_us_is_inherited_until_it_is_on_record() -> None:
+    """A crash may have come between its creation and the status."""
+    world = World()
+    world.fail()
+    assert world.attempt().is_inherited
+    world.report(phase="Running", retryCount=0, jobRef={"name": world.name, "uid": world.job_uid})
+    assert not world.attempt().is_inherited
+
+
+def test_another_job_in_the_place_of_the_one_on_record_is_not_it() -> None:
+    """Ours was deleted; what somebody has put there is not asked how it ended."""
+    world = World()
+    world.fail()
+    world.report(phase="Running", retryCount=0, jobRef={"name": world.name, "uid": "ours"})
+    attempt = world.attempt()
+    assert (attempt.job_uid, attempt.is_gone, attempt.reason) == ("ours", True, JOB_DELETED)
+
+
+def test_a_deleted_job_that_nobody_counted_is_not_missed() -> None:
+    """Its name is the one on record, its UID is not."""
+    world = World()
+    world.fail()
+    world.report(phase="Running", retryCount=0, jobRef={"name": world.name, "uid": world.job_uid})
+    other = msgspec.structs.replace(world.jobs.cache.values()[0])
+    meta = msgspec.structs.replace(other.metadata, uid="other")
+    world.memory.of(world.uid).deleted.keep_job(msgspec.structs.replace(other, metadata=meta))
+    assert not world.attempt().is_gone
+
+
+@pytest.mark.parametrize("count", [999_999_999, -7])
+def test_no_number_in_a_status_makes_more_than_one_attempt(count: int) -> None:
+    """Whoever may write it writes what they like."""
+    world = World()
+    world.report(phase="Pending", retryCount=count, jobRef={"name": "nope"})
+    assert 1 <= world.attempt().number <= MAX_ATTEMPTS
+
+
+def test_pods_count_as_evidence_only_where_the_job_controls_them() -> None:
+    """By kind, name and UID."""
+    world = World()
+    world.fail()
+    for number, change in enumerate(({"kind": "ReplicaSet", "apiVersion": "apps/v1"}, {"name": "other"})):
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": world.name, "uid": world.job_uid, **change}
+        world.create(PODS, f"forged-{number}", "Pod", owner, POD)
+        terminated = {"name": "main", "state": {"terminated": {"exitCode": 42}}, "ready": False, "restartCount": 0}
+        containers = [{**terminated, "image": "", "imageID": ""}]
+        world.server.merge(f"{PODS}/forged-{number}/status", {"status": {"containerStatuses": containers}})
+    world.see(world.pods, PODS)
+    assert [exited.exit_code for exited in world.attempt().exits] == [7]

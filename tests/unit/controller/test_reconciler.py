@@ -69,6 +69,6 @@ RUNNING = published(Scene.of(job("a", timeout_seconds=60), job("b")).running("a"
 def test_only_a_report_can_wait(now: float, publish_in: float | None, expected: Result) -> None:
     """A timer that strikes stops a step or starts its retry."""
     reconciler = JobFlowReconciler(
-        Sight(RUNNING.now(now)), Hands(), Pen(publish_in), GroupGate(CACHES, lambda key: None)
+        Sight(RUNNING.now(now)), Hands(), Pen(publish_in), GroupGate(CACHES, lambda key: None, lambda record: False)
     )
     assert reconciler.reconcile(KEY) == expected

@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
-from zenflow.api.names import ANNOTATION_GROUP, LABEL_FLOW, LABEL_FLOW_UID
+from tests.support.children import job_metadata, pod_metadata
+from tests.support.clock import VirtualClock
+from zenflow.api.names import ANNOTATION_GROUP, job_name
 from zenflow.controller.app import informers
 from zenflow.controller.caches import Caches
 from zenflow.controller.group_gate import GroupGate
 from zenflow.controller.library import Library
+from zenflow.controller.memory import Memory
 from zenflow.controller.objects import FlowRecord
+from zenflow.controller.provenance import Provenance, Starts
 from zenflow.controller.rivals import Rivals
 from zenflow.dag.snapshot import Rival
 
@@ -25,7 +29,8 @@ class Group:
     def __init__(self) -> None:
         (self.flows,), (self.jobs,), (self.pods,) = informers()
         caches = Caches(self.flows.cache, self.jobs.cache, self.pods.cache)
-        gate = GroupGate(caches, lambda key: None)
+        starts = Starts(caches, Memory(), Library(), Provenance(VirtualClock()))
+        gate = GroupGate(caches, lambda key: None, starts.is_evident)
         self.flows.add_handler(gate.flow_changed)
         self.jobs.add_handler(gate.job_changed)
         self._rivals = Rivals(caches, Library(), gate)
@@ -37,12 +42,14 @@ class Group:
         self._add(self.flows, name, meta, {"spec": spec, **parts})
 
     def job(self, flow: str, *, kind: str = "JobFlow", **parts: Any) -> None:
-        owner = {"kind": kind, "name": flow, "uid": f"uid-{flow}", "controller": True}
-        self._add(self.jobs, f"{flow}-job", {**marks(flow), "ownerReferences": [owner]}, parts)
+        made = job_metadata(flow, f"uid-{flow}", annotations=IN_GROUP)
+        made["ownerReferences"][0]["kind"] = kind
+        self._add(self.jobs, made.pop("name"), made, parts)
 
-    def pod(self, flow: str, phase: str) -> None:
-        owner = {"kind": "Job", "name": f"{flow}-job", "uid": f"uid-{flow}-job", "controller": True}
-        self._add(self.pods, f"{flow}-pod", {**marks(flow), "ownerReferences": [owner]}, {"status": {"phase": phase}})
+    def pod(self, flow: str, phase: str, **metadata: Any) -> None:
+        job = job_metadata(flow, f"uid-{flow}")
+        made = {**pod_metadata(job, f"uid-{job['name']}", annotations=IN_GROUP), **metadata}
+        self._add(self.pods, made.pop("name"), made, {"status": {"phase": phase}})
 
     def leftovers(self) -> tuple[str, ...]:
         return self._rivals.leftovers(self._ours())
@@ -64,11 +71,11 @@ class Group:
         informer.replace([*informer.cache.values(), new], "1")
 
 
-def marks(flow: str) -> dict[str, Any]:
-    labels = {LABEL_FLOW: flow, LABEL_FLOW_UID: f"uid-{flow}"}
-    return {"labels": labels, "annotations": {ANNOTATION_GROUP: "nightly"}}
+def job_of(flow: str) -> str:
+    return job_name(flow, f"uid-{flow}", "a", 1)
 
 
+IN_GROUP = {ANNOTATION_GROUP: "nightly"}
 FAILED = {"status": {"conditions": [{"type": "Failed", "status": "True"}]}}
 ENDED = {"status": {"phase": "Failed", "startTime": "2026-01-01T00:00:00Z"}}
 DELETED = {"metadata": {"deletionTimestamp": "2026-01-01T00:00:09Z"}}
@@ -78,7 +85,7 @@ def test_a_job_of_a_deleted_flow_is_left_whatever_the_name_of_that_flow() -> Non
     """Its group stands on the Job."""
     group = Group()
     group.job("gone")
-    assert group.leftovers() == ("Job gone-job",)
+    assert group.leftovers() == (f"Job {job_of('gone')}",)
 
 
 @pytest.mark.parametrize("state", [ENDED, DELETED], ids=["ended", "being deleted"])
@@ -86,7 +93,7 @@ def test_a_job_of_a_flow_that_does_not_speak_for_itself_is_left(state: dict[str,
     group = Group()
     group.flow("other", **state)
     group.job("other")
-    assert group.leftovers() == ("Job other-job",)
+    assert group.leftovers() == (f"Job {job_of('other')}",)
 
 
 def test_what_is_finished_or_of_a_flow_that_runs_is_not_left() -> None:
@@ -106,12 +113,26 @@ def test_a_job_that_no_flow_controls_is_nobodys_business() -> None:
     assert group.leftovers() == ()
 
 
-@pytest.mark.parametrize(("phase", "left"), [("Running", ("Pod gone-pod",)), ("Failed", ())])
+@pytest.mark.parametrize(("phase", "left"), [("Running", (f"Pod {job_of('gone')}-x",)), ("Failed", ())])
 def test_a_pod_outlives_its_job(phase: str, left: tuple[str, ...]) -> None:
     """Until its containers have ended."""
     group = Group()
     group.pod("gone", phase)
     assert group.leftovers() == left
+
+
+@pytest.mark.parametrize(
+    "owners",
+    [
+        pytest.param([], id="without an owner"),
+        pytest.param(pod_metadata({"name": "any", "labels": {}}, "u")["ownerReferences"], id="of some other Job"),
+    ],
+)
+def test_a_pod_that_is_of_no_attempt_keeps_nobody_waiting(owners: list[Any]) -> None:
+    """Whoever may create Pods writes labels and annotations as they like."""
+    group = Group()
+    group.pod("gone", "Running", ownerReferences=owners)
+    assert group.leftovers() == ()
 
 
 def test_a_pod_is_not_looked_at_while_its_job_is_there() -> None:
@@ -174,6 +195,6 @@ def test_only_the_first_in_line_looks_for_what_is_left() -> None:
     """Whoever stands behind another waits for that one."""
     group = Group()
     group.job("gone")
-    assert group.leftovers() == ("Job gone-job",)
+    assert group.leftovers() == (f"Job {job_of('gone')}",)
     group.flow("older", metadata={"creationTimestamp": "2025-12-31T00:00:00Z"})
     assert group.leftovers() == ()

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from tests.support.clock import VirtualClock
 from tests.support.transport import event
-from zenflow.api.names import LABEL_ATTEMPT, LABEL_FLOW, LABEL_FLOW_UID, LABEL_STEP
+from zenflow.api.names import LABEL_ATTEMPT, LABEL_FLOW, LABEL_FLOW_UID, LABEL_STEP, job_name
 from zenflow.controller.app import informers
 from zenflow.controller.caches import Caches
 from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory
+from zenflow.controller.provenance import Provenance
 from zenflow.controller.wakes import Wakes
 from zenflow.runtime.barrier import Barrier
 from zenflow.runtime.cache import Key
@@ -20,6 +22,7 @@ CREATED = "2026-01-01T12:00:00Z"
 LATER = "2026-01-01T12:00:05Z"
 LABELS = {LABEL_FLOW: "etl", LABEL_FLOW_UID: "uid-etl", LABEL_STEP: "load", LABEL_ATTEMPT: "1"}
 OWNER = {"apiVersion": "workflow.zen.io/v1alpha1", "kind": "JobFlow", "name": "etl", "uid": "uid-etl"}
+JOB = job_name("etl", "uid-etl", "load", 1)
 
 
 class World:
@@ -33,6 +36,7 @@ class World:
             Caches(self.flows.cache, self.jobs.cache, self.pods.cache),
             Memory(),
             Library(),
+            Provenance(VirtualClock()),
             self._wake,
             is_flow_echo=partial(self.barrier.is_echo, self.flows),
             is_job_echo=partial(self.barrier.is_echo, self.jobs),
@@ -57,7 +61,7 @@ class World:
         self.flows.feed(event("MODIFIED", body))
 
     def see_job(self, version: int, type_: str = "MODIFIED", *, deleted_at: str | None = None, **status: Any) -> None:
-        meta = {"name": "etl-load", "namespace": "default", "uid": "uid-job", "labels": LABELS}
+        meta = {"name": JOB, "namespace": "default", "uid": "uid-job", "labels": LABELS}
         meta |= {"creationTimestamp": CREATED, "ownerReferences": [{**OWNER, "controller": True}]}
         meta |= {"deletionTimestamp": deleted_at} if deleted_at else {}
         self.jobs.feed(event(type_, {"metadata": {**meta, "resourceVersion": str(version)}, "status": status}))

@@ -143,8 +143,17 @@ def test_resources_wait_for_the_flows_turn() -> None:
 
 def test_a_flow_that_has_started_does_not_look_at_its_resources_again() -> None:
     """A restarted controller does not know of them, and needs not."""
-    scene = Scene.of(job("a"), job("b", "a")).succeeded("a").with_templates(TEMPLATES)
+    scene = Scene.of(job("a"), job("b", "a")).started().succeeded("a").with_templates(TEMPLATES)
     assert created(decide(scene.snapshot())) == ["b/1"]
+
+
+def test_a_flow_of_which_only_jobs_say_that_it_has_started_has_its_resources_first() -> None:
+    """Made before any step: whoever made those Jobs may have made no more than them."""
+    scene = Scene.of(job("a"), job("b", "a")).succeeded("a").with_templates(TEMPLATES)
+    decision = decide(scene.snapshot())
+    assert decision.actions
+    assert created(decision) == []
+    assert created(decide(scene.with_resources().snapshot())) == ["b/1"]
 
 
 def test_a_resource_that_is_somebody_elses_fails_the_flow() -> None:
