@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.cluster.control_plane import ControlPlane
@@ -13,7 +14,8 @@ from tests.support.kubectl import Kubectl, KubectlFailed
 from tests.support.program import ROOT
 
 ROLES = ROOT / "examples" / "rbac" / "approvers.yaml"
-# What the examples leave out: bob may write /status, which must not help him; carol may approve one flow.
+# What the examples leave out: bob may write /status, which must not help him; carol and dave may approve one flow, dave
+# may also make flows; olga and a ServiceAccount may approve and not edit; mallory may make flows and nothing else.
 MORE_RIGHTS = """
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
@@ -38,7 +40,32 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {name: approver-of-one, namespace: default}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: approver-of-one}
-subjects: [{kind: User, name: carol, apiGroup: rbac.authorization.k8s.io}]
+subjects:
+- {kind: User, name: carol, apiGroup: rbac.authorization.k8s.io}
+- {kind: User, name: dave, apiGroup: rbac.authorization.k8s.io}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: creator, namespace: default}
+rules:
+- {apiGroups: [workflow.zen.io], resources: [jobflows], verbs: [create]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: creators, namespace: default}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: creator}
+subjects:
+- {kind: User, name: mallory, apiGroup: rbac.authorization.k8s.io}
+- {kind: User, name: dave, apiGroup: rbac.authorization.k8s.io}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: only-approvers, namespace: default}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: jobflow-approver}
+subjects:
+- {kind: User, name: olga, apiGroup: rbac.authorization.k8s.io}
+- {kind: ServiceAccount, name: approver-bot, namespace: default}
+- {kind: ServiceAccount, name: approver-bot, namespace: kube-system}
 """
 
 
@@ -71,6 +98,17 @@ class People:
     def annotations(self, flow: str) -> dict[str, str]:
         found: dict[str, str] = self.admin.get("jobflow", flow)["metadata"].get("annotations", {})
         return found
+
+    def forbids(self, user: str, sentence: str, *command: str, stdin: Mapping[str, Any] | None = None) -> None:
+        """The command is Forbidden, in these words; a cluster without RBAC lets it through."""
+        text = json.dumps(stdin) if stdin else None
+        if not self.has_rbac:
+            self[user].run(*command, stdin=text)
+            return
+        with pytest.raises(KubectlFailed) as refused:
+            self[user].run(*command, stdin=text)
+        assert "orbidden" in refused.value.stderr
+        assert sentence in refused.value.stderr
 
     def refuses(self, user: str, flow: str, *command: str, stdin: Mapping[str, Any] | None = None) -> None:
         """The command fails for want of the right to approve, says so, and leaves the flow as it was.

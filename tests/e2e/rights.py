@@ -295,3 +295,139 @@ def a_dry_run_says_the_same_and_approves_nothing(people: People, name: str) -> N
     if people.has_rbac:
         people.refuses("bob", name, *annotate(name, f"{GUIDE}=true", flags=dry))
     assert people.annotations(name) == {}
+
+
+EDITS = {
+    "spec": {"spec": {"suspend": False}},
+    "spec.steps": {"spec": {"steps": [GATE, step("other")]}},
+    "spec.executionPolicy": {"spec": {"executionPolicy": {"ttlSecondsAfterFinished": 0, "activeDeadlineSeconds": 1}}},
+    "metadata.labels": {"metadata": {"labels": {"team": "ops"}}},
+    "metadata.annotations": {"metadata": {"annotations": {"note": "mine"}}},
+    "metadata.finalizers": {"metadata": {"finalizers": ["example.com/hold"]}},
+    "metadata.ownerReferences": {
+        "metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "gone", "uid": "gone"}]}
+    },
+}
+
+
+@case("approval.not-editing")
+def who_may_only_approve_changes_nothing_else(people: People, name: str) -> None:
+    """olga has exactly the role for approvers. A finalizer would hold the flow, an owner that is gone delete it."""
+    create(people, name)
+    if people.has_rbac:
+        for field, body in EDITS.items():
+            changed = field if field.startswith("metadata") else "spec"
+            sentence = (
+                f"olga may only answer the Manual steps of JobFlow {name}; "
+                f"changing {changed} takes the right to update jobflows in workflow.zen.io"
+            )
+            people.forbids("olga", sentence, *patch(name, "merge", body))
+            answered = {**body, "metadata": {**body.get("metadata", {}), "annotations": {STORED: "true", "note": "x"}}}
+            people.forbids("olga", "olga may only answer", *patch(name, "merge", answered))
+        # Two policies forbid this one: it is a change, and to another group.
+        people.forbids("olga", "olga may", *patch(name, "merge", {"metadata": {"generateName": "nightly-"}}))
+        assert people.annotations(name) == {}
+    people["olga"].run(*annotate(name, f"{GUIDE}=true"))
+    assert people.annotations(name) == {STORED: "true", STAMP: "olga"}
+    people["olga"].run(*annotate(name, f"{STORED}-"))
+    assert people.annotations(name) == {}
+
+
+@case("approval.not-editing")
+def who_may_only_approve_does_not_strip_a_flow(people: People, name: str) -> None:
+    """Taking away is changing too."""
+    made = gated(name, note="kept")
+    made["metadata"]["finalizers"] = ["example.com/hold"]
+    people.admin.create(made)
+    try:
+        if people.has_rbac:
+            for field in ("labels", "annotations", "finalizers"):
+                body = {"metadata": {field: None}}
+                people.forbids("olga", f"changing metadata.{field}", *patch(name, "merge", body))
+    finally:
+        people.admin.run(*patch(name, "merge", {"metadata": {"finalizers": None}}))
+
+
+@case("approval.edit-takes-answers")
+def another_s_edit_of_the_steps_takes_an_early_answer_away(people: People, name: str) -> None:
+    """Else the stamp would vouch for steps that the approver never saw."""
+    create(people, name)
+    people["alice"].run(*annotate(name, f"{GUIDE}=true", "note=kept"))
+    people["bob"].run(*patch(name, "merge", {"spec": {"executionPolicy": {"activeDeadlineSeconds": 900}}}))
+    assert people.annotations(name) == {**APPROVED, "note": "kept"}
+    people["bob"].run(*patch(name, "merge", {"spec": {"steps": [GATE, step("evil", "gate")]}}))
+    assert people.annotations(name) == {"note": "kept"}
+    people["alice"].run(*annotate(name, f"{GUIDE}=false"))
+    templates = {"configMapTemplates": [{"metadata": {"name": "scripts"}, "data": {"run.sh": "echo evil"}}]}
+    people["bob"].run(*patch(name, "merge", {"spec": {"resourceTemplates": templates}}))
+    assert people.annotations(name) == {"note": "kept"}
+
+
+@case("approval.edit-takes-answers")
+def an_edit_that_brings_the_old_answer_along_takes_the_right(people: People, name: str) -> None:
+    """By the guide's key, or with a stamp of one's own."""
+    create(people, name)
+    people["alice"].run(*annotate(name, f"{GUIDE}=true"))
+    evil = {"spec": {"steps": [GATE, step("evil", "gate")]}}
+    if people.has_rbac:
+        for annotations in ({GUIDE: "true"}, {STORED: "true", STAMP: "bob"}):
+            people.refuses("bob", name, *patch(name, "merge", {**evil, "metadata": {"annotations": annotations}}))
+    people["bob"].run(*patch(name, "merge", {**evil, "metadata": {"annotations": {STAMP: "alice"}}}))
+    assert people.annotations(name) == {}
+    people["alice"].run(*patch(name, "merge", {"metadata": {"annotations": {GUIDE: "true"}}}))
+    good = {"spec": {"steps": [GATE, step("good", "gate")]}, "metadata": {"annotations": {GUIDE: "true"}}}
+    people["alice"].run(*patch(name, "merge", good))
+    assert people.annotations(name) == APPROVED
+
+
+@case("approval.no-own-service-account")
+def no_service_account_of_the_namespace_approves(people: People, name: str) -> None:
+    """A step could run as it. One of another namespace may, with the right."""
+    create(people, name)
+    own, other = (f"system:serviceaccount:{namespace}:approver-bot" for namespace in ("default", "kube-system"))
+    with pytest.raises(KubectlFailed) as refused:
+        people.impersonating(own).run(*annotate(name, f"{GUIDE}=true"))
+    assert f"{own} may not approve steps of JobFlow {name}: any Pod of the namespace can run as" in refused.value.stderr
+    people.impersonating(other).run(*annotate(name, f"{GUIDE}=true"))
+    assert people.annotations(name) == {STORED: "true", STAMP: other}
+
+
+@case("approval.one-object")
+def an_answer_that_names_a_uid_is_for_no_other_flow(people: People, name: str) -> None:
+    """Somebody puts another flow in the place of the one that was read."""
+    create(people, name)
+    read = people.admin.get("jobflow", name)["metadata"]["uid"]
+    people["bob"].run("delete", "jobflow", name)
+    people["bob"].create(gated(name))
+    answer = {"metadata": {"uid": read, "annotations": {GUIDE: "true"}}}
+    assert not people["alice"].succeeds(*patch(name, "merge", answer))
+    assert people.annotations(name) == {}
+    answer["metadata"]["uid"] = people.admin.get("jobflow", name)["metadata"]["uid"]
+    people["alice"].run(*patch(name, "merge", answer))
+    assert people.annotations(name) == APPROVED
+
+
+@case("approval.rbac-one-flow")
+def a_right_for_one_name_answers_no_create(people: People, name: str) -> None:
+    """dave may approve `carols` and may make flows: one that he makes under the name brings no answer along."""
+    people.admin.run("delete", "jobflow", "carols", "--ignore-not-found")
+    answered = gated("carols", **{GUIDE: "true"})
+    people.forbids("dave", "dave may not approve steps", "create", "--filename=-", stdin=answered)
+    people.admin.run("delete", "jobflow", "carols", "--ignore-not-found")
+
+
+@case("approval.ending-others")
+def who_may_not_delete_flows_ends_none_and_holds_none_back(people: People, name: str) -> None:
+    """mallory may only make flows: neither by Replace nor by another's group does she do more."""
+    command = ("create", "--dry-run=server", "--filename=-")
+    takes = "it takes the right to delete jobflows in workflow.zen.io"
+    for field, policy in (
+        ("concurrencyPolicy: Replace", {"concurrencyPolicy": "Replace"}),
+        ("concurrencyGroup", {"concurrencyGroup": "nightly", "concurrencyPolicy": "Allow"}),
+    ):
+        made = gated(name)
+        made["spec"]["executionPolicy"] = policy
+        sentence = f"mallory may not end or hold back other JobFlows, as spec.executionPolicy.{field} does; {takes}"
+        people.forbids("mallory", sentence, *command, stdin=made)
+        people["bob"].run(*command, stdin=json.dumps(made))
+    people["mallory"].run(*command, stdin=json.dumps(gated(name)))

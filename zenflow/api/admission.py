@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from zenflow.api import approvals, validation
+from zenflow.api import approvals, editing, validation
+from zenflow.api.editing import May, Object, Right
 from zenflow.api.job_schema import JobSchema
 from zenflow.api.names import GROUP, KIND, PLURAL
 from zenflow.api.problems import Problem, summarize
@@ -54,21 +55,26 @@ def admit(
     old: Mapping[str, Any] | None,
     user: str,
     *,
-    may_approve: Callable[[], bool],
+    may: May,
     jobs: JobSchema | None = None,
 ) -> Verdict:
     """Decide a create (`old` is None) or an update by `user`, and move and stamp its approvals.
 
-    With `jobs`, templates are checked by that schema. `may_approve` is asked only when an approval is given or taken
-    back. An update that leaves the spec as it is is not checked again, so that a flow stored before a rule existed can
-    still be annotated and deleted.
+    With `jobs`, templates are checked by that schema. `may` is asked only when something takes a right of its own:
+    an answer given or taken back, an edit, a rivalry. An update that leaves the spec as it is is not checked again, so
+    that a flow stored before a rule existed can still be annotated and deleted.
     """
-    given, before = _annotations(obj), _annotations(old)
+    found = _annotations(obj)
+    given, before = _answers(obj, old, user)
     annotations = approvals.admitted(given, before, user)
     answers = approvals.given(annotations, before)
-    if (answers or approvals.withdrawn(annotations, before)) and not may_approve():
-        return Verdict(forbidden=approvals.refusal(user, _name(obj)))
-    mutated = obj if annotations == given else _annotated(obj, annotations)
+    forbidden = ""
+    if answers or approvals.withdrawn(annotations, before):
+        forbidden = approvals.refusal(user, _namespace(obj), editing.name_of(obj), may)
+    forbidden = forbidden or editing.refusal(obj, old, user, may)
+    if forbidden:
+        return Verdict(forbidden=forbidden)
+    mutated = obj if annotations == found else _annotated(obj, annotations)
     problems = _problems(obj, old, jobs)
     if not problems:
         problems = tuple(approvals.check(answers, mutated))
@@ -80,12 +86,12 @@ def confirm(
     old: Mapping[str, Any] | None,
     user: str,
     *,
-    may_approve: Callable[[], bool],
+    may: May,
     jobs: JobSchema | None = None,
 ) -> Verdict:
     """The same decision about the object as it will be stored: after everybody's mutations nothing is moved."""
-    verdict = admit(obj, old, user, may_approve=may_approve, jobs=jobs)
-    forged = tuple(approvals.forged(_annotations(obj), _annotations(old), user))
+    verdict = admit(obj, old, user, may=may, jobs=jobs)
+    forged = tuple(approvals.forged(_annotations(obj), _answers(obj, old, user)[1], user))
     return Verdict(None, (*verdict.problems, *forged), verdict.forbidden)
 
 
@@ -93,12 +99,12 @@ def review(
     body: Mapping[str, Any],
     *,
     mutating: bool,
-    may_approve: Callable[[Mapping[str, Any]], bool],
+    may: Callable[[Mapping[str, Any], Right], bool],
     jobs: JobSchema | None = None,
 ) -> dict[str, Any]:
     """Answer an AdmissionReview of the mutating or the validating webhook. Raises MalformedReview.
 
-    `may_approve` gets the request (`userInfo`, `namespace`, `name`) and asks the API server. Deletes and subresources
+    `may` gets the request (`userInfo`, `namespace`, `name`) and asks the API server. Deletes and subresources
     are allowed unseen.
     """
     request = body.get("request")
@@ -112,10 +118,10 @@ def review(
     if isinstance(obj, Mapping) and request.get("operation") in ("CREATE", "UPDATE") and not request.get("subResource"):
         user = str((request.get("userInfo") or {}).get("username") or "")
         decide = admit if mutating else confirm
-        verdict = decide(obj, request.get("oldObject"), user, may_approve=lambda: may_approve(request), jobs=jobs)
+        verdict = decide(obj, request.get("oldObject"), user, may=lambda right: may(request, right), jobs=jobs)
     response = {"uid": request["uid"], "allowed": verdict.is_allowed}
     if not verdict.is_allowed:
-        response["status"] = verdict.status(_name(obj))
+        response["status"] = verdict.status(editing.name_of(obj))
     elif verdict.annotations is not None:
         response |= {"patchType": "JSONPatch", "patch": _patch(verdict.annotations)}
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
@@ -143,9 +149,17 @@ def _annotated(obj: Mapping[str, Any], annotations: Mapping[str, str]) -> dict[s
     return {**obj, "metadata": {**obj["metadata"], "annotations": dict(annotations)}}
 
 
-def _name(obj: Any) -> str:
-    metadata = obj.get("metadata") if isinstance(obj, Mapping) else None
-    return str(metadata.get("name") or "") if isinstance(metadata, Mapping) else ""
+def _answers(obj: Object, old: Object | None, user: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The annotations of a write and of what was there, as far as its answers still stand."""
+    given, before = _annotations(obj), _annotations(old)
+    if not approvals.edited(obj, old):
+        return given, before
+    return approvals.without_stale(given, before, user), approvals.without_answers(before)
+
+
+def _namespace(obj: Object) -> str:
+    metadata = obj.get("metadata")
+    return str(metadata.get("namespace") or "") if isinstance(metadata, Mapping) else ""
 
 
 def _patch(annotations: Mapping[str, str]) -> str:

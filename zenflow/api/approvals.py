@@ -11,11 +11,36 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from zenflow.api import names
+from zenflow.api.editing import APPROVE, May
 from zenflow.api.problems import Problem, Reason, entry, quote
 from zenflow.api.translation import unsupported
 
 VALUES = ("false", "true")
+FIELDS = ("steps", "resourceTemplates")
+"""Of the spec, what an answer is to: whoever changes it takes away the answers of others."""
 _GUIDE, _STORED, _STAMP = names.APPROVED_GUIDE_PREFIX, names.APPROVED_PREFIX, names.APPROVED_BY_PREFIX
+
+
+def edited(obj: Mapping[str, Any], old: Mapping[str, Any] | None) -> bool:
+    """Whether a write changes what the answers so far were given to."""
+    spec, before = obj.get("spec"), (old or {}).get("spec")
+    if not isinstance(spec, Mapping) or not isinstance(before, Mapping):
+        return False
+    return any(spec.get(field) != before.get(field) for field in FIELDS)
+
+
+def without_stale(new: Mapping[str, str], old: Mapping[str, str], user: str) -> dict[str, str]:
+    """The annotations of a write that edits: answers left over from before are gone, unless `user` stands by them."""
+    return {
+        key: value
+        for key, value in new.items()
+        if not key.startswith(_STORED) or old.get(key) != value or new.get(_stamp_of(key)) == user
+    }
+
+
+def without_answers(old: Mapping[str, str]) -> dict[str, str]:
+    """What is to be compared with after an edit: as if nobody had answered yet."""
+    return {key: value for key, value in old.items() if not key.startswith((_STORED, _STAMP))}
 
 
 def admitted(new: Mapping[str, str], old: Mapping[str, str], user: str) -> dict[str, str]:
@@ -83,12 +108,20 @@ def forged(new: Mapping[str, str], old: Mapping[str, str], user: str) -> Iterato
             yield Problem(entry("metadata.annotations", key), "", message, remedy, Reason.FORBIDDEN)
 
 
-def refusal(user: str, flow: str) -> str:
-    """What a user is told who has no right to approve."""
-    return (
-        f"{user} may not approve steps of JobFlow {flow}; "
-        f"it takes the right to update {names.PLURAL}/approval in {names.GROUP}"
-    )
+def refusal(user: str, namespace: str, flow: str, may: May) -> str:
+    """Why a user may not approve, in one sentence; empty if the user may.
+
+    A ServiceAccount of the flow's own namespace never may: who creates flows there can run a Pod as it.
+    """
+    why = f"{user} may not approve steps of JobFlow {flow}"
+    if not may(APPROVE):
+        return f"{why}; it takes {APPROVE}"
+    if user.startswith(f"system:serviceaccount:{namespace}:"):
+        return (
+            f"{why}: any Pod of the namespace can run as this ServiceAccount; "
+            "approve as a person or from another namespace"
+        )
+    return ""
 
 
 def _stamp_of(key: str) -> str:

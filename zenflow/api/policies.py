@@ -6,7 +6,7 @@ Policies can do all of that. Rendered to deploy/manifests/admission-policies.yam
 without these kinds have `admission` instead.
 """
 
-from zenflow.api import approval_policies, names, spec_policies
+from zenflow.api import approval_policies, editing_policies, names, spec_policies
 from zenflow.api.cel import Document
 
 _VERSION = "admissionregistration.k8s.io/v1"
@@ -28,6 +28,8 @@ def build() -> tuple[Document, ...]:
     return (
         *_bound("Mutating", "approvals", approval_policies.mark(), {}),
         *_validating("approvers", approval_policies.guard()),
+        *_validating("editors", editing_policies.editors()),
+        *_validating("rivals", editing_policies.rivals()),
         *_validating("graphs", spec_policies.graph()),
         *_validating("templates", spec_policies.templates()),
         *_validating("started", spec_policies.started()),

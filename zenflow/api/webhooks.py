@@ -7,6 +7,9 @@ They ask for what `policies` checks by itself, and for cycles, which no policy c
 from typing import Any
 
 from zenflow.api import names
+from zenflow.api.cel import right
+from zenflow.api.editing import METADATA
+from zenflow.api.editing_policies import unchanged
 from zenflow.api.policies import MATCHED
 
 NAME = f"{names.PLURAL}.{names.GROUP}"
@@ -14,11 +17,14 @@ NAME = f"{names.PLURAL}.{names.GROUP}"
 PATHS = {"Mutating": "/mutate", "Validating": "/validate"}
 # Within the API server's own patience for a request, and short enough for a person who waits.
 _TIMEOUT_SECONDS = 10
-# Labels, finalizers and owners change without us: nothing of a running flow waits for the webhook.
+# Of those who may edit flows, labels, finalizers and owners change without us: nothing of a running flow waits for the
+# webhook. Who may only answer is to change none of them.
+_EDITED = " || ".join(f"!({unchanged(field)})" for field in METADATA)
 _NEWS = (
     "oldObject == null || object.spec != oldObject.spec"
     " || has(object.metadata.annotations) != has(oldObject.metadata.annotations)"
     " || (has(object.metadata.annotations) && object.metadata.annotations != oldObject.metadata.annotations)"
+    f" || (({_EDITED}) && !{right('update', name='object.metadata.name')})"
 )
 
 

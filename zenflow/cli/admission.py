@@ -1,7 +1,7 @@
 """The JobFlow's admission for the embedded API server: what policies and webhook do on a real cluster.
 
-Adapts `api.admission` to the hook of `local`, which knows nothing of JobFlows. Everybody on the local cluster may
-approve: it has one user.
+Adapts `api.admission` to the hook of `local`, which knows nothing of JobFlows. Everybody on the local cluster
+holds every right: it has one user.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def admit_jobflow(request: AdmissionRequest) -> AdmissionResponse:
     if request.operation is Operation.DELETE:
         return _ALLOWED
     decide = admission.admit if request.phase is Phase.MUTATING else admission.confirm
-    verdict = decide(request.object, request.old_object, request.user, may_approve=lambda: True)
+    verdict = decide(request.object, request.old_object, request.user, may=lambda right: True)
     if not verdict.is_allowed:
         return _refusal(verdict, request.name)
     if verdict.annotations is None:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from zenflow.api import admission, names
+from zenflow.api.editing import Right
 from zenflow.controller.job_schemas import JobSchemas
 from zenflow.runtime.client import Client, Resource
 from zenflow.runtime.decoding import decode
@@ -30,17 +31,18 @@ def reviewer(client: Client, schemas: JobSchemas, *, mutating: bool) -> Callable
             decoded = decode(_decode, body, "AdmissionReview")
         except Undecodable as error:
             raise ValueError(str(error)) from error
-        may = partial(may_approve, client)
-        answer = admission.review(decoded, mutating=mutating, may_approve=may, jobs=schemas.known)
+        answer = admission.review(decoded, mutating=mutating, may=partial(may, client), jobs=schemas.known)
         return msgspec.json.encode(answer)
 
     return review
 
 
-def may_approve(client: Client, request: Mapping[str, Any]) -> bool:
-    """Whether RBAC lets the requester update `jobflows/approval` (semantics.md, section 7). Raises RuntimeFault."""
+def may(client: Client, request: Mapping[str, Any], right: Right) -> bool:
+    """Whether RBAC lets the requester do this. Raises RuntimeFault."""
     user = request.get("userInfo")
     user = user if isinstance(user, Mapping) else {}
+    # At a create RBAC knows no name: a right for one flow is not for one that is made under its name.
+    is_named = right.of_one and request.get("operation") != "CREATE"
     spec = {
         "user": user.get("username"),
         "uid": user.get("uid"),
@@ -49,10 +51,10 @@ def may_approve(client: Client, request: Mapping[str, Any]) -> bool:
         "resourceAttributes": {
             "group": names.GROUP,
             "resource": names.PLURAL,
-            "subresource": "approval",
-            "verb": "update",
+            "subresource": right.subresource,
+            "verb": right.verb,
             "namespace": request.get("namespace"),
-            "name": request.get("name"),
+            "name": request.get("name") if is_named else "",
         },
     }
     body = {"apiVersion": ACCESS_REVIEWS.api_version, "kind": ACCESS_REVIEWS.kind, "spec": spec}

@@ -10,6 +10,7 @@ import pytest
 from tests.support.bad_flows import BAD_FLOWS, BadFlow
 from tests.support.jobflows import flow, job, manual, step, stored
 from zenflow.api import admission, job_schema
+from zenflow.api.editing import APPROVE, EDIT, END_OTHERS, May, Right
 
 GUIDE, STORED, STAMP = "workflow.zen.io/approved/ok", "approved.workflow.zen.io/ok", "approved-by.workflow.zen.io/ok"
 
@@ -20,7 +21,7 @@ def review(  # each is a part of the request or of the world
     *,
     mutating: bool = True,
     operation: str = "",
-    may_approve: bool = True,
+    may: May = lambda right: True,
     jobs: job_schema.JobSchema | None = None,
     **more: Any,
 ) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def review(  # each is a part of the request or of the world
         "oldObject": old,
         **more,
     }
-    answer = admission.review({"request": request}, mutating=mutating, may_approve=lambda _: may_approve, jobs=jobs)
+    answer = admission.review({"request": request}, mutating=mutating, may=lambda _, right: may(right), jobs=jobs)
     assert (answer["apiVersion"], answer["kind"]) == ("admission.k8s.io/v1", "AdmissionReview")
     assert answer["response"]["uid"] == "r-1"
     response: dict[str, Any] = answer["response"]
@@ -91,7 +92,7 @@ def test_the_guides_command_becomes_a_stamped_approval() -> None:
 
 def test_who_may_not_approve_is_told_which_right_it_takes() -> None:
     """Forbidden, as RBAC would say it."""
-    response = review(annotated({GUIDE: "true"}), annotated({}), may_approve=False)
+    response = review(annotated({GUIDE: "true"}), annotated({}), may=nobody)
     assert (response["allowed"], response["status"]["code"]) == (False, 403)
     assert response["status"]["message"] == (
         'jobflows.workflow.zen.io "etl" is forbidden: alice may not approve steps of JobFlow etl; '
@@ -102,7 +103,7 @@ def test_who_may_not_approve_is_told_which_right_it_takes() -> None:
 def test_taking_an_answer_back_takes_the_right() -> None:
     """Else a rejection could be undone by those who may not approve."""
     rejected = annotated({STORED: "false", STAMP: "bob"})
-    assert not review(annotated({"x": "y"}), rejected, may_approve=False)["allowed"]
+    assert not review(annotated({"x": "y"}), rejected, may=nobody)["allowed"]
     assert review(annotated({"x": "y"}), rejected)["allowed"]
 
 
@@ -110,15 +111,79 @@ def test_an_unstamped_answer_that_is_said_anew_takes_the_right_and_gets_the_stam
     """The policies may have stamped it a moment before the webhook sees it."""
     unseen = annotated({STORED: "true"})
     for anew in ({STORED: "true", GUIDE: "true"}, {STORED: "true", STAMP: "alice"}):
-        assert not review(annotated(anew), unseen, may_approve=False)["allowed"]
+        assert not review(annotated(anew), unseen, may=nobody)["allowed"]
         assert review(annotated(anew), unseen)["allowed"]
     assert review(annotated({STORED: "true", STAMP: "alice"}), unseen, mutating=False)["allowed"]
 
 
-def test_the_right_is_not_asked_for_where_nothing_is_approved() -> None:
+def test_no_right_is_asked_for_where_nothing_takes_one() -> None:
     """Asking costs a request to the API server."""
     approved = annotated({STORED: "true", STAMP: "bob"})
-    assert review({**approved, "spec": {**approved["spec"], "suspend": True}}, approved, may_approve=False)["allowed"]
+    assert review(approved, approved, may=nobody)["allowed"]
+    assert review(annotated({}), may=nobody)["allowed"]
+
+
+def nobody(right: Right) -> bool:
+    """Holds no right beside that to write flows."""
+    return False
+
+
+def test_who_may_only_answer_changes_nothing_else() -> None:
+    """Approving is not editing."""
+    old = annotated({})
+    edited = {**old, "spec": {**old["spec"], "suspend": True}}
+    answered = annotated({GUIDE: "true"})
+    assert review(answered, old, may=lambda right: right == APPROVE)["allowed"]
+    assert review(edited, old, may=lambda right: right == EDIT)["allowed"]
+    refused = review(edited, old, may=lambda right: right == APPROVE)
+    assert refused["status"]["message"] == (
+        'jobflows.workflow.zen.io "etl" is forbidden: alice may only answer the Manual steps of JobFlow etl; '
+        "changing spec takes the right to update jobflows in workflow.zen.io"
+    )
+
+
+def test_another_s_edit_of_the_steps_takes_an_early_answer_away() -> None:
+    """Else the stamp would vouch for steps that the approver never saw. It takes no right to approve."""
+    old = flow(manual("ok"), step("a", "ok"), metadata={"annotations": {STORED: "true", STAMP: "bob", "x": "y"}})
+    edited = {**old, "spec": {"steps": [manual("ok"), step("b", "ok")]}}
+    response = review(edited, old, may=lambda right: right == EDIT)
+    (operation,) = json.loads(base64.b64decode(response["patch"]))
+    assert operation["value"] == {"x": "y"}
+    assert not review(edited, old, mutating=False)["allowed"], "it must not come through where nothing mutates"
+    lifted = {**old, "spec": {**old["spec"], "suspend": False}}
+    assert "patch" not in review(lifted, old), "lifting suspend changes nothing of what was approved"
+
+
+def test_who_edits_and_answers_at_once_gives_the_answer() -> None:
+    """The policy may have stamped it a moment before the webhook sees it."""
+    old = flow(manual("ok"), step("a", "ok"), metadata={"annotations": {STORED: "true", STAMP: "alice"}})
+    for annotations in ({GUIDE: "true"}, {STORED: "true", STAMP: "alice"}):
+        edited = flow(manual("ok"), step("b", "ok"), metadata={"annotations": annotations})
+        assert not review(edited, old, may=lambda right: right == EDIT)["allowed"]
+        assert review(edited, old)["allowed"]
+    assert review(edited, old, mutating=False)["allowed"]
+
+
+def test_no_service_account_of_the_flow_s_own_namespace_approves() -> None:
+    """A step of the flow may run as it."""
+    old = flow(manual("ok"), metadata={"namespace": "data"})
+    answered = flow(manual("ok"), metadata={"namespace": "data", "annotations": {GUIDE: "true"}})
+    own, other = ({"username": f"system:serviceaccount:{namespace}:bot"} for namespace in ("data", "ops"))
+    assert review(answered, old, userInfo=other)["allowed"]
+    assert review(answered, old, userInfo=own)["status"]["message"] == (
+        'jobflows.workflow.zen.io "etl" is forbidden: system:serviceaccount:data:bot may not approve steps of JobFlow '
+        "etl: any Pod of the namespace can run as this ServiceAccount; approve as a person or from another namespace"
+    )
+
+
+def test_who_may_not_delete_flows_makes_none_that_ends_others() -> None:
+    """By Replace it would."""
+    replacing = flow(step("a"), executionPolicy={"concurrencyPolicy": "Replace"})
+    assert review(replacing, may=lambda right: right == END_OTHERS)["allowed"]
+    assert review(replacing, may=nobody)["status"]["message"] == (
+        'jobflows.workflow.zen.io "etl" is forbidden: alice may not end or hold back other JobFlows, as '
+        "spec.executionPolicy.concurrencyPolicy: Replace does; it takes the right to delete jobflows in workflow.zen.io"
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,4 +252,4 @@ def test_the_steps_of_a_started_flow_stay() -> None:
 def test_garbage_is_no_review(body: dict[str, Any]) -> None:
     """The route answers it with 400."""
     with pytest.raises(admission.MalformedReview):
-        admission.review(body, mutating=True, may_approve=lambda _: True)
+        admission.review(body, mutating=True, may=lambda _, right: True)
