@@ -74,8 +74,10 @@ class World:
         status = {"name": "main", "ready": False, "restartCount": 0, "image": "", "imageID": ""}
         containers = [{**status, "state": {"terminated": terminated}}]
         self.server.merge(f"{PODS}/etl-load-x/status", {"status": {"phase": "Failed", "containerStatuses": containers}})
-        failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
-        self.server.merge(f"{JOBS}/{self.name}/status", {"status": {"conditions": [failed]}})
+        kinds = ("FailureTarget", "Failed")
+        failed = [{"type": kind, "status": "True", "reason": "BackoffLimitExceeded"} for kind in kinds]
+        status = {"startTime": "2026-01-01T00:00:00Z", "conditions": failed}
+        self.server.merge(f"{JOBS}/{self.name}/status", {"status": status})
         self.see(self.jobs, JOBS)
 
     def report(self, **step: Any) -> None:
@@ -185,7 +187,7 @@ def test_a_job_that_fails_by_its_deletion_in_the_foreground_was_deleted(
         at = (asked_at + timedelta(seconds=after)).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {"type": type_, "status": "True", "reason": "BackoffLimitExceeded", "lastTransitionTime": at}
 
-    stamped = [condition(*each) for each in conditions.items()]
+    stamped = [condition(*each) for each in {"FailureTarget": conditions["Failed"], **conditions}.items()]
     world.server.merge(f"{JOBS}/{world.name}/status", {"status": {"conditions": stamped}})
     world.see(world.jobs, JOBS)
     assert (world.attempt().outcome, world.attempt().reason) == (Outcome.FAILED, reason)

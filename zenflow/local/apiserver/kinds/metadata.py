@@ -96,12 +96,15 @@ def _name_problems(metadata: Mapping[str, Any], rule: NameRule, field: str) -> l
 
 
 def _map_problems(metadata: Mapping[str, Any], field: str) -> list[Cause]:
-    annotations = metadata.get("annotations") or {}
     found = label_problems(metadata.get("labels") or {}, f"{field}.labels")
-    for key in annotations:
-        found += [field_errors.invalid(f"{field}.annotations", key, wrong) for wrong in label_key(key.lower())]
-    if sum(len(key) + len(value) for key, value in annotations.items()) > _MAX_ANNOTATIONS:
-        found.append(field_errors.too_long(f"{field}.annotations", _MAX_ANNOTATIONS))
+    return found + annotation_problems(metadata.get("annotations") or {}, f"{field}.annotations")
+
+
+def annotation_problems(annotations: Mapping[str, str], field: str) -> list[Cause]:
+    """What is wrong with annotations, wherever they stand."""
+    found = [field_errors.invalid(field, key, wrong) for key in annotations for wrong in label_key(key.lower())]
+    if sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items()) > _MAX_ANNOTATIONS:
+        found.append(field_errors.too_long(field, _MAX_ANNOTATIONS))
     return found
 
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from zenflow.local.apiserver.errors import field_errors
-from zenflow.local.apiserver.kinds import pod_spec
+from zenflow.local.apiserver.kinds.pod_spec import defaults
+from zenflow.local.apiserver.kinds.pod_spec import spec as pod_spec
 from zenflow.local.apiserver.kinds.strategy import Frozen, Object, Strategy, restore
 from zenflow.runtime.errors import Cause
 
@@ -29,9 +30,7 @@ class Pods(Strategy):
     )
 
     def default(self, new: Object) -> None:
-        spec = new.setdefault("spec", {})
-        pod_spec.default(spec)
-        spec.setdefault("enableServiceLinks", True)
+        defaults.default_pod(new.setdefault("spec", {}))
 
     def prepare_for_create(self, new: Object) -> None:
         spec = new["spec"]
@@ -48,7 +47,7 @@ class Pods(Strategy):
         new.setdefault("status", {}).setdefault("qosClass", old["status"]["qosClass"])
 
     def problems(self, new: Frozen) -> list[Cause]:
-        return pod_spec.problems(new["spec"], "spec") + pod_spec.service_account_problems(new["spec"], "spec")
+        return pod_spec.pod_problems(new["spec"], "spec")
 
     def update_problems(self, new: Frozen, old: Frozen) -> list[Cause]:
         if _fixed_part(new["spec"]) == _fixed_part(old["spec"]):

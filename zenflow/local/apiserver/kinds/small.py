@@ -5,7 +5,8 @@ from typing import Any
 
 from zenflow.local.apiserver.errors import field_errors
 from zenflow.local.apiserver.errors.name_formats import NameRule, config_key, namespace_name
-from zenflow.local.apiserver.kinds.strategy import Frozen, Object, Strategy, restore, text_at
+from zenflow.local.apiserver.kinds import claim_spec, secret_data
+from zenflow.local.apiserver.kinds.strategy import Frozen, Object, Strategy, restore
 from zenflow.runtime.errors import Cause
 
 _MAX_CONFIG = 2**20
@@ -35,6 +36,13 @@ def _config_problems(data: Frozen, field: str) -> list[Cause]:
     return [field_errors.invalid(f"{field}[{key}]", key, wrong) for key in sorted(data) for wrong in config_key(key)]
 
 
+def _size(data: Frozen, binary: Frozen) -> int:
+    """Bytes of all values; binary ones are given in base64."""
+    return sum(len(value.encode()) for value in data.values()) + sum(
+        len(base64.b64decode(value)) for value in binary.values()
+    )
+
+
 class ConfigMaps(Strategy):
     """core/v1 ConfigMap."""
 
@@ -49,7 +57,7 @@ class ConfigMaps(Strategy):
             for key in data
             if key in binary
         ]
-        if sum(len(value) for value in (*data.values(), *binary.values())) > _MAX_CONFIG:
+        if _size(data, binary) > _MAX_CONFIG:
             found.append(field_errors.too_long("", _MAX_CONFIG))
         return found
 
@@ -78,7 +86,7 @@ class Secrets(Strategy):
         new.setdefault("type", "Opaque")
 
     def problems(self, new: Frozen) -> list[Cause]:
-        return _config_problems(new.get("data") or {}, "data")
+        return secret_data.problems(new)
 
     def update_problems(self, new: Frozen, old: Frozen) -> list[Cause]:
         found = _immutable_problems(new, old, ("data",))
@@ -97,12 +105,23 @@ class Claims(Strategy):
         new["status"] = {"phase": "Pending"}
 
     def problems(self, new: Frozen) -> list[Cause]:
-        found = []
-        if not new["spec"].get("accessModes"):
-            found.append(field_errors.required("spec.accessModes", "at least 1 access mode is required"))
-        if not text_at(new, "spec.resources.requests.storage"):
-            found.append(field_errors.required("spec.resources[storage]"))
+        return claim_spec.problems(new["spec"], "spec")
+
+    def update_problems(self, new: Frozen, old: Frozen) -> list[Cause]:
+        """Once bound, a claim may ask for more; before that nothing of it changes."""
+        found = self.problems(new)
+        if _fixed_claim(new["spec"]) != _fixed_claim(old["spec"]):
+            found.append(field_errors.forbidden("spec", _FIXED_CLAIM))
         return found
+
+
+_FIXED_CLAIM = (
+    "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+)
+
+
+def _fixed_claim(spec: Frozen) -> Frozen:
+    return {name: value for name, value in spec.items() if name not in ("resources", "volumeName")}
 
 
 class PersistentVolumes(Strategy):

@@ -8,8 +8,8 @@ import msgspec
 import yaml
 
 from zenflow.local.apiserver.errors import refusals
+from zenflow.local.apiserver.errors.json_errors import explain
 from zenflow.local.apiserver.registry import ResourceType
-from zenflow.local.apiserver.requests.json_errors import explain
 from zenflow.local.apiserver.schemas.decoding import json_type
 from zenflow.runtime.errors import BadRequest, Cause
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import msgspec
 
 from zenflow.local.apiserver.errors import refusals
+from zenflow.local.apiserver.errors.json_errors import explain
 from zenflow.local.apiserver.registry import ResourceType
-from zenflow.local.apiserver.requests.json_errors import explain
 from zenflow.local.apiserver.requests.options import ListOptions
 from zenflow.local.apiserver.storage.rendering import rendered_list
 from zenflow.local.apiserver.storage.store import Entry, Storage, Store

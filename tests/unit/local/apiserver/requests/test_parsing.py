@@ -2,9 +2,9 @@
 
 import pytest
 
+from zenflow.local.apiserver.errors.json_errors import explain
 from zenflow.local.apiserver.kinds.catalog import PODS
 from zenflow.local.apiserver.requests import parsing
-from zenflow.local.apiserver.requests.json_errors import explain
 from zenflow.runtime.errors import ApiError, BadRequest
 
 
