@@ -8,11 +8,13 @@ Only what the embedded API server reads is kept (no descriptions).
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
-from tools.protobuf_fields import folder_of
+from tools.protobuf_fields import folder_of, package
 
 ROOTS = {
     "api/v1": [
@@ -50,6 +52,43 @@ KEPT = (
 )
 
 
+OMITTED = re.compile(r'^\t(?:\w+ +)?(\S+) +`json:"(\w*),(omitempty|inline)', re.M)
+
+
+@cache
+def omitted(name: str) -> frozenset[str]:
+    """The scalar fields of a definition that Go leaves out when empty: those with `omitempty` that are no pointers."""
+    path, struct = package_of(name)
+    if path is None:
+        return frozenset()
+    home = package(path)
+    found: set[str] = set()
+    for go_type, field, how in OMITTED.findall(home.structs.get(struct, "")):
+        if how == "inline" and go_type in home.structs:
+            found |= omitted(name.rsplit(".", 1)[0] + f".{go_type}")
+        elif field and home.named.get(go_type, go_type) in ("string", "bool", "int32", "int64"):
+            found.add(field)
+    return frozenset(found)
+
+
+def package_of(name: str) -> tuple[str | None, str]:
+    """Where the Go struct of a definition stands: `io.k8s.api.core.v1.Pod` is in `api/core/v1`."""
+    parts = name.removeprefix("io.k8s.").split(".")
+    if parts[0] == "api" and len(parts) == 4:
+        return "/".join(parts[:-1]), parts[-1]
+    if name.startswith("io.k8s.apimachinery.pkg.apis.meta.v1."):
+        return "apimachinery/pkg/apis/meta/v1", parts[-1]
+    return None, parts[-1]
+
+
+def marked(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A definition with its fields marked that are left out when empty."""
+    for field, value in schema.get("properties", {}).items():
+        if field in omitted(name) and value.get("type") in ("string", "boolean", "integer"):
+            value["x-omit-empty"] = True
+    return schema
+
+
 def slim(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema without what nobody reads; a single `allOf` is its only member."""
     schema = {**schema, **(schema.get("allOf") or [{}])[0]}
@@ -84,7 +123,7 @@ def collect(document: dict[str, Any], kinds: list[str], into: dict[str, Any]) ->
     while wanted:
         name = wanted.pop()
         if name not in into:
-            into[name] = slim(schemas[name])
+            into[name] = marked(name, slim(schemas[name]))
             wanted.extend(references(into[name]))
 
 

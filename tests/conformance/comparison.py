@@ -15,7 +15,7 @@ _OWN = ("uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "man
 # The same where a message quotes them.
 _OWN_IN_TEXT = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UID"),
-    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "TIME"),
+    (re.compile(r"(?<!as \")\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "TIME"),
     (re.compile(r"(ResourceVersion in (?:the precondition|record)) \(\d+\)"), r"\1 (VERSION)"),
 )
 # Put into every namespace by the controller manager, at its own time.
@@ -26,7 +26,43 @@ def shape(request: Request, response: Response) -> Object:
     """The answer without what is each server's own."""
     if not is_json(response):
         return {"status": response.status, "text": response.body.decode(errors="replace").strip()}
-    return {"status": response.status, "body": normalize(msgspec.json.decode(response.body))}
+    return {"status": response.status, "body": _in_order(normalize(msgspec.json.decode(response.body)))}
+
+
+def _in_order(body: Any) -> Any:
+    """Go's maps have no order, so neither have the complaints about their entries; the message only lists them."""
+    causes = (body.get("details") or {}).get("causes") if isinstance(body, dict) else None
+    if not causes or body.get("reason") != "Invalid":
+        return body
+    ordered = sorted(({**cause, "message": _sorted_value(cause["message"])} for cause in causes), key=_by_field)
+    head, separator, _ = body["message"].partition(" is invalid: ")
+    return {**body, "message": head + separator, "details": {**body["details"], "causes": ordered}}
+
+
+def _by_field(cause: Object) -> tuple[str, str, str]:
+    return cause.get("field", ""), cause.get("reason", ""), cause["message"]
+
+
+def _sorted_value(message: str) -> str:
+    """A quoted object with its fields in the order of their names."""
+    matched = re.fullmatch(r"(Invalid value: )(\{.*\})(: .*)", message, re.S)
+    if matched is None:
+        return message
+    try:
+        value = msgspec.json.decode(matched[2])
+    except msgspec.DecodeError:
+        return message
+    return matched[1] + msgspec.json.encode(_on_the_wire(value), order="deterministic").decode() + matched[3]
+
+
+def _on_the_wire(value: Any) -> Any:
+    """Some are quoted in the internal version, whose names begin with a capital and whose empty fields are shown."""
+    if isinstance(value, list):
+        return [_on_the_wire(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    renamed = {name[:1].lower() + name[1:]: _on_the_wire(item) for name, item in value.items()}
+    return {name: item for name, item in renamed.items() if item not in (None, [], {}, "", False)}
 
 
 def normalize(value: Any) -> Any:

@@ -134,7 +134,7 @@ def _object_schema(type_: ResourceType) -> Schema:
 
 def _linked(schema: Schema) -> Schema:
     """A built-in schema with its references as a document has them: alone, or in `allOf` beside other keywords."""
-    linked: Schema = {key: value for key, value in schema.items() if key != "$ref"}
+    linked: Schema = {key: value for key, value in schema.items() if key not in ("$ref", "x-omit-empty")}
     if "properties" in schema:
         linked["properties"] = {name: _linked(value) for name, value in schema["properties"].items()}
     for key in ("items", "additionalProperties"):

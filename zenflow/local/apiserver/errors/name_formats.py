@@ -44,19 +44,17 @@ _ENV_NAME_WRONG = "a valid environment variable name must consist only of printa
 
 
 def _check(value: str, pattern: re.Pattern[str], wrong: str, limit: int, unit: str = "characters") -> list[str]:
-    if len(value) > limit:
-        return [f"must be no more than {limit} {unit}"]
-    return [] if pattern.fullmatch(value) else [wrong]
+    too_long = [f"must be no more than {limit} {unit}"] if len(value.encode()) > limit else []
+    return too_long + ([] if pattern.fullmatch(value) else [wrong])
 
 
 def dns_label(value: str) -> list[str]:
     """RFC 1123 label: names of containers, volumes, namespaces."""
-    return _check(value, _LABEL, _LABEL_WRONG, 63)
+    has_dots = _SUBDOMAIN.fullmatch(value) is not None
+    return _check(value, _LABEL, "must not contain dots" if has_dots else _LABEL_WRONG, 63)
 
 
-def namespace_name(value: str) -> list[str]:
-    """A label, with its own sentence for a dot."""
-    return ["must not contain dots"] if "." in value else dns_label(value)
+namespace_name = dns_label
 
 
 def dns_subdomain(value: str) -> list[str]:
@@ -90,11 +88,12 @@ def label_value(value: str) -> list[str]:
 
 def config_key(value: str) -> list[str]:
     """A key of a ConfigMap or Secret, which becomes a file name."""
+    found = _check(value, _CONFIG_KEY, _CONFIG_KEY_WRONG, 253)
     if value in (".", ".."):
-        return [f"must not be '{value}'"]
-    if value.startswith(".."):
-        return ["must not start with '..'"]
-    return _check(value, _CONFIG_KEY, _CONFIG_KEY_WRONG, 253)
+        found.append(f"must not be '{value}'")
+    elif value.startswith(".."):
+        found.append("must not start with '..'")
+    return found
 
 
 def env_name(value: str) -> list[str]:

@@ -1,5 +1,7 @@
 """The spec of a PersistentVolumeClaim, also inside an ephemeral volume: what is wrong with it."""
 
+from typing import Any
+
 from zenflow.local.apiserver.errors import field_errors
 from zenflow.local.apiserver.errors.name_formats import dns_subdomain
 from zenflow.local.apiserver.kinds.checks import Fields, given_one_of, label_selector, named, required
@@ -7,6 +9,23 @@ from zenflow.local.apiserver.kinds.pod_spec import resources
 from zenflow.runtime.errors import Cause
 
 _MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+
+
+def settle_sources(spec: dict[str, Any]) -> None:
+    """`dataSource` and `dataSourceRef` say the same: one given is both. Other kinds are dropped from the older one."""
+    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
+    if reference is not None and reference.get("namespace"):
+        # Behind a feature gate that is off by default.
+        spec.pop("dataSourceRef")
+        reference = None
+    if source is not None and reference is None:
+        kind = (source.get("apiGroup", ""), source.get("kind", ""))
+        if kind in (("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot")):
+            spec["dataSourceRef"] = dict(source)
+        else:
+            del spec["dataSource"]
+    elif reference is not None and source is None:
+        spec["dataSource"] = dict(reference)
 
 
 def problems(spec: Fields, at: str) -> list[Cause]:
@@ -22,6 +41,9 @@ def problems(spec: Fields, at: str) -> list[Cause]:
     found += given_one_of(spec, "volumeMode", ("Block", "Filesystem"), at)
     for name in ("dataSource", "dataSourceRef"):
         found += _source_problems(spec[name], f"{at}.{name}") if spec.get(name) is not None else []
+    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
+    if source is not None and reference is not None and source != reference:
+        found.append(field_errors.invalid(at, {}, "must match dataSourceRef"))
     return found
 
 

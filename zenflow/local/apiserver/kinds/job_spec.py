@@ -56,7 +56,7 @@ def _generated_problems(job: Frozen) -> list[Cause]:
     expected = {LEGACY_UID_LABEL: uid, LEGACY_NAME_LABEL: name, UID_LABEL: uid, NAME_LABEL: name}
     labels = (spec["template"].get("metadata") or {}).get("labels") or {}
     found = [c for key, value in expected.items() for c in _label_problems(labels, key, value)]
-    if not selects(spec["selector"], expected):
+    if not label_selector(spec["selector"], "") and not selects(spec["selector"], expected):
         found.append(field_errors.invalid("spec.selector", spec["selector"], "`selector` not auto-generated"))
     return found
 

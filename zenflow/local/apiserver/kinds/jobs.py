@@ -28,8 +28,11 @@ class Jobs(Strategy):
         spec.setdefault("completionMode", "NonIndexed")
         spec.setdefault("suspend", False)
         spec.setdefault("manualSelector", False)
-        policy = "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
+        policy = "TerminatingOrFailed" if spec.get("podFailurePolicy") is None else "Failed"
         spec.setdefault("podReplacementPolicy", policy)
+        for rule in (spec.get("podFailurePolicy") or {}).get("rules") or ():
+            for pattern in rule.get("onPodConditions") or ():
+                pattern["status"] = pattern.get("status") or "True"
         template = spec.setdefault("template", {})
         _default_template(template)
         _default_labels(new)
@@ -68,7 +71,8 @@ def _default_labels(new: Object) -> None:
     """A Job without labels has those of its template."""
     labels = new["spec"]["template"].get("metadata", {}).get("labels")
     if labels and not new["metadata"].get("labels"):
-        new["metadata"]["labels"] = dict(labels)
+        # The same mapping, as there: what is generated into the template's labels is then in the Job's too.
+        new["metadata"]["labels"] = labels
 
 
 def _generate_selector(new: Object) -> None:
@@ -77,6 +81,7 @@ def _generate_selector(new: Object) -> None:
     uid, name = metadata["uid"], metadata.get("name", "")
     generated = {LEGACY_NAME_LABEL: name, NAME_LABEL: name, LEGACY_UID_LABEL: uid, UID_LABEL: uid}
     template_metadata = spec["template"].setdefault("metadata", {})
-    template_metadata["labels"] = {**generated, **(template_metadata.get("labels") or {})}
+    labels = template_metadata.setdefault("labels", {})
+    labels |= {key: value for key, value in generated.items() if key not in labels}
     selector = spec.get("selector") or {}
     spec["selector"] = {**selector, "matchLabels": {UID_LABEL: uid, **(selector.get("matchLabels") or {})}}

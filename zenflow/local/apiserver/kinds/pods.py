@@ -3,9 +3,10 @@
 from typing import Any
 
 from zenflow.local.apiserver.errors import field_errors
-from zenflow.local.apiserver.kinds.pod_spec import defaults
+from zenflow.local.apiserver.kinds.pod_spec import defaults, resources
 from zenflow.local.apiserver.kinds.pod_spec import spec as pod_spec
 from zenflow.local.apiserver.kinds.strategy import Frozen, Object, Strategy, restore
+from zenflow.local.apiserver.schemas.quantities import value_of
 from zenflow.runtime.errors import Cause
 
 _FINISHED = ("Succeeded", "Failed")
@@ -34,12 +35,15 @@ class Pods(Strategy):
 
     def prepare_for_create(self, new: Object) -> None:
         spec = new["spec"]
+        resources.default_of_pod(spec)
         spec.setdefault("priority", 0)
         spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
         tolerated = {toleration.get("key") for toleration in spec.get("tolerations") or ()}
         missing = [_toleration(key) for key in _NODE_TROUBLES if key not in tolerated]
         spec["tolerations"] = [*(spec.get("tolerations") or ()), *missing]
         new["status"] = {"phase": "Pending", "qosClass": _quality_of_service(spec)}
+        if spec.get("schedulingGates"):
+            new["status"]["conditions"] = [_gated(new["metadata"].get("creationTimestamp"))]
 
     def prepare_status_update(self, new: Object, old: Frozen) -> None:
         super().prepare_status_update(new, old)
@@ -71,6 +75,17 @@ class Pods(Strategy):
         return value or ("false" if path == "spec.hostNetwork" else "")
 
 
+def _gated(time: str | None) -> dict[str, Any]:
+    return {
+        "type": "PodScheduled",
+        "status": "False",
+        "lastProbeTime": None,
+        "lastTransitionTime": time,
+        "reason": "SchedulingGated",
+        "message": "Scheduling is blocked due to non-empty scheduling gates",
+    }
+
+
 def _toleration(key: str) -> dict[str, Any]:
     return {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _TOLERATED_SECONDS}
 
@@ -83,11 +98,21 @@ def _fixed_part(spec: Frozen) -> dict[str, Any]:
 
 
 def _quality_of_service(spec: Frozen) -> str:
-    resources = [container.get("resources", {}) for container in spec.get("containers") or ()]
-    if not any(part.get("requests") or part.get("limits") for part in resources):
+    """By what the Pod says of itself as a whole, else by all its containers."""
+    if spec.get("resources") is not None and resources.is_of_pod(spec["resources"]):
+        return _quality(spec["resources"])
+    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    qualities = {_quality(container.get("resources") or {}) for container in containers}
+    return qualities.pop() if len(qualities) == 1 else "Burstable"
+
+
+def _quality(requirements: Frozen) -> str:
+    requests, limits = (_computing(requirements.get(name) or {}) for name in ("requests", "limits"))
+    if not requests and not limits:
         return "BestEffort"
-    guaranteed = all(
-        part.get("limits", {}).keys() >= {"cpu", "memory"} and part.get("requests") == part["limits"]
-        for part in resources
-    )
-    return "Guaranteed" if guaranteed else "Burstable"
+    return "Guaranteed" if limits.keys() == {"cpu", "memory"} and requests == limits else "Burstable"
+
+
+def _computing(amounts: Frozen) -> dict[str, Any]:
+    values = {name: value_of(amounts[name]) for name in ("cpu", "memory") if name in amounts}
+    return {name: value for name, value in values.items() if value}

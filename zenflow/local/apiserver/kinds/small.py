@@ -1,11 +1,11 @@
 """The small kinds: namespaces, configuration, claims, services, leases, events."""
 
 import base64
-from typing import Any
 
 from zenflow.local.apiserver.errors import field_errors
 from zenflow.local.apiserver.errors.name_formats import NameRule, config_key, namespace_name
 from zenflow.local.apiserver.kinds import claim_spec, secret_data
+from zenflow.local.apiserver.kinds.checks import non_negative
 from zenflow.local.apiserver.kinds.strategy import Frozen, Object, Strategy, restore
 from zenflow.runtime.errors import Cause
 
@@ -103,6 +103,11 @@ class Claims(Strategy):
 
     def prepare_for_create(self, new: Object) -> None:
         new["status"] = {"phase": "Pending"}
+        claim_spec.settle_sources(new["spec"])
+
+    def prepare_for_update(self, new: Object, old: Frozen) -> None:
+        super().prepare_for_update(new, old)
+        claim_spec.settle_sources(new["spec"])
 
     def problems(self, new: Frozen) -> list[Cause]:
         return claim_spec.problems(new["spec"], "spec")
@@ -170,13 +175,18 @@ class Leases(Strategy):
     create_on_update = True
     standard_finalizers = False
 
+    def prepare_for_create(self, new: Object) -> None:
+        """Strategies of Leases are behind a feature gate that is off by default."""
+        for name in ("strategy", "preferredHolder"):
+            (new.get("spec") or {}).pop(name, None)
+
+    def prepare_for_update(self, new: Object, old: Frozen) -> None:
+        self.prepare_for_create(new)
+
     def problems(self, new: Frozen) -> list[Cause]:
-        spec: dict[str, Any] = new.get("spec") or {}
-        found = [
-            field_errors.invalid(f"spec.{name}", spec[name], f"must be greater than {limit}")
-            for name, limit in (("leaseDurationSeconds", 0), ("leaseTransitions", -1))
-            if name in spec and spec[name] <= limit
-        ]
-        if spec.get("holderIdentity") == "":
-            found.append(field_errors.invalid("spec.holderIdentity", "", "must not be empty"))
-        return found
+        spec = new.get("spec") or {}
+        duration = spec.get("leaseDurationSeconds")
+        found = []
+        if duration is not None and duration <= 0:
+            found.append(field_errors.invalid("spec.leaseDurationSeconds", duration, "must be greater than 0"))
+        return found + non_negative(spec, ("leaseTransitions",), "spec")

@@ -25,14 +25,26 @@ _ANYTHING = frozenset(
 
 class FieldType:
     """The type of one value. `kind` is one of
-    object, map, array, string, integer, number, boolean, bytes, time, quantity, int-or-string, anything.
+    object, map, array, string, integer, number, boolean, bytes, time, micro-time, quantity, int-or-string, anything.
 
     `struct` is the Go type's name, for messages. `items` is the type of an array's or a map's entries.
     `merge_key` is the field by which a strategic merge patch joins the entries of a list (empty: it replaces the list,
-    unless `merges`: then it is a set). `list_keys` are those of server-side apply.
+    unless `merges`: then it is a set). `list_keys` are those of server-side apply. `omit_empty` says that an empty
+    value ("", 0, false) is the same as none.
     """
 
-    __slots__ = ("_properties", "_schema", "format", "kind", "list_keys", "list_type", "merge_key", "merges", "struct")
+    __slots__ = (
+        "_properties",
+        "_schema",
+        "format",
+        "kind",
+        "list_keys",
+        "list_type",
+        "merge_key",
+        "merges",
+        "omit_empty",
+        "struct",
+    )
 
     def __init__(self, schema: Mapping[str, Any], struct: str = "") -> None:
         self._schema = schema
@@ -43,6 +55,7 @@ class FieldType:
         self.merge_key: str = schema.get("x-kubernetes-patch-merge-key", "")
         self.merges = "merge" in schema.get("x-kubernetes-patch-strategy", "").split(",")
         self.list_keys: tuple[str, ...] = tuple(schema.get("x-kubernetes-list-map-keys", ()))
+        self.omit_empty: bool = schema.get("x-omit-empty", False)
         self.list_type: str = schema.get("x-kubernetes-list-type", "")
 
     @property
@@ -60,7 +73,13 @@ class FieldType:
         return _field_type(schema if isinstance(schema, dict) else {}, self.struct)
 
 
-_BY_FORMAT = {"date-time": "time", "byte": "bytes", "int-or-string": "int-or-string", "quantity": "quantity"}
+_BY_FORMAT = {
+    "date-time": "time",
+    "micro-time": "micro-time",
+    "byte": "bytes",
+    "int-or-string": "int-or-string",
+    "quantity": "quantity",
+}
 
 
 def _kind(schema: Mapping[str, Any], format_: str) -> str:
@@ -79,6 +98,7 @@ def definitions() -> Mapping[str, Any]:
     """Every definition, by its OpenAPI name; `$ref` values are such names."""
     loaded: dict[str, Any] = msgspec.json.decode(files(__package__).joinpath("builtin_schema.json").read_bytes())
     loaded[_QUANTITY] = {"format": "quantity"}
+    loaded[f"{_META}MicroTime"] = {"format": "micro-time"}
     for name in _ANYTHING:
         loaded[name] = {}
     return loaded

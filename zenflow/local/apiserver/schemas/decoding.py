@@ -14,15 +14,34 @@ from typing import Any
 
 from zenflow.local.apiserver.registry import ResourceType
 from zenflow.local.apiserver.schemas.builtin import FieldType, object_meta, type_of
+from zenflow.local.apiserver.schemas.quantities import canonical, is_quantity
 
-_QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkKMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
+_MICRO = re.compile(r".{10}T.{8}\.\d{6}(Z|[+-]\d\d:\d\d)")
 
 
 _INTEGER_LIMITS = {"int32": 2**31, "int64": 2**63}
 
 
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 class WrongType(Exception):
     """A value is not of its field's type; the message is that of Go's decoder."""
+
+
+def _unparsable(text: str, rest: str, layout: str, expected: str) -> WrongType:
+    return WrongType(f'parsing time {_quoted(text)} as "{layout}": cannot parse {_quoted(rest)} as "{expected}"')
+
+
+def _quoted(text: str) -> str:
+    """Go's package `time` escapes what is not ASCII."""
+    escaped = "".join(chr(byte) if byte < 0x80 else f"\\x{byte:02x}" for byte in text.encode())
+    return f'"{escaped}"'
 
 
 def typed(type_: ResourceType, value: dict[str, Any], unknown: list[str]) -> dict[str, Any]:
@@ -112,19 +131,25 @@ class _Decoder:
 
     def time(self, type_: FieldType, value: Any, path: str, owner: FieldType) -> Any:
         text = self.string(type_, value, path, owner)
-        try:
-            if text:
-                datetime.fromisoformat(text)
-        except ValueError:
-            raise WrongType(f'parsing time "{text}" as "2006-01-02T15:04:05Z07:00": cannot parse "{text}"') from None
+        if text and not _is_time(text):
+            raise _unparsable(text, text, "2006-01-02T15:04:05Z07:00", "2006")
+        return text
+
+    def micro_time(self, type_: FieldType, value: Any, path: str, owner: FieldType) -> Any:
+        """A time with six digits of the second, no more and no fewer."""
+        text = self.string(type_, value, path, owner)
+        if not _is_time(text):
+            raise _unparsable(text, text, "2006-01-02T15:04:05.000000Z07:00", "2006")
+        if not _MICRO.fullmatch(text):
+            raise _unparsable(text, text[19:], "2006-01-02T15:04:05.000000Z07:00", ".000000")
         return text
 
     def quantity(self, type_: FieldType, value: Any, path: str, owner: FieldType) -> Any:
         text = str(value) if type(value) in (int, float) else value
-        if type(text) is not str or not _QUANTITY.fullmatch(text):
+        if type(text) is not str or not is_quantity(text):
             expected = "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
             raise WrongType(f"quantities must match the regular expression {expected}")
-        return text
+        return canonical(text)
 
     def int_or_string(self, type_: FieldType, value: Any, path: str, owner: FieldType) -> Any:
         if type(value) not in (int, str):
@@ -152,6 +177,7 @@ _DECODERS: Mapping[str, Callable[[_Decoder, FieldType, Any, str, FieldType], Any
     "number": _Decoder.number,
     "bytes": _Decoder.bytes,
     "time": _Decoder.time,
+    "micro-time": _Decoder.micro_time,
     "quantity": _Decoder.quantity,
     "int-or-string": _Decoder.int_or_string,
     "anything": _Decoder.anything,
@@ -164,14 +190,16 @@ def _go_type(type_: FieldType) -> str:
 
 
 def _without_empty(decoded: dict[str, Any], properties: Mapping[str, FieldType]) -> dict[str, Any]:
-    """Empty lists and maps are absent ones (`omitempty`); an empty object (`emptyDir: {}`) says something."""
+    """Empty lists, maps and most scalars are absent ones (`omitempty`); an empty object (`emptyDir: {}`) is not."""
     if all(decoded.values()):
         return decoded
-    return {
-        name: item
-        for name, item in decoded.items()
-        if item or not (isinstance(item, list) or (isinstance(item, dict) and properties[name].kind == "map"))
-    }
+    return {name: item for name, item in decoded.items() if item or not _is_left_out(item, properties[name])}
+
+
+def _is_left_out(empty: Any, type_: FieldType) -> bool:
+    if isinstance(empty, dict):
+        return type_.kind == "map"
+    return isinstance(empty, list) or type_.omit_empty
 
 
 def json_type(value: Any) -> str:

@@ -67,11 +67,17 @@ def init_problems(pod: PodContext, at: str) -> list[Cause]:
     for index, container in enumerate(pod.spec.get("initContainers") or ()):
         place = f"{at}[{index}]"
         is_sidecar = container.get("restartPolicy") == "Always"
-        found += _common(container, pod, place) + _restarts(container, place)
-        found += _repeated(container, seen, place) + _host_ports([container], at)
+        found += _common(container, pod, place) + _init_restarts(container, place)
+        found += _repeated(container, seen, place) if container.get("name") else _nameless(seen, place)
+        found += _host_ports([container], at)
         found += probes.problems(container, pod.grace, place) if is_sidecar else probes.forbidden(container, place)
         found += [] if is_sidecar else _init_resizing(container, place)
     return found
+
+
+def _nameless(seen: set[str], at: str) -> list[Cause]:
+    """Told twice only if a container of the Pod has no name either."""
+    return [field_errors.duplicate(f"{at}.name", "")] if "" in seen else []
 
 
 def _common(container: Fields, pod: PodContext, at: str) -> list[Cause]:
@@ -137,6 +143,13 @@ def _host_ports(containers: Sequence[Fields], at: str) -> list[Cause]:
                 found.append(field_errors.duplicate(f"{at}[{number}].ports[{index}].hostPort", key))
             taken.add(key)
     return found
+
+
+def _init_restarts(container: Fields, at: str) -> list[Cause]:
+    """Rules without a policy are not looked at any further."""
+    if container.get("restartPolicy") is not None or not container.get("restartPolicyRules"):
+        return _restarts(container, at)
+    return [field_errors.required(f"{at}.restartPolicy", "must specify restartPolicy when restart rules are used")]
 
 
 def _restarts(container: Fields, at: str) -> list[Cause]:

@@ -11,6 +11,9 @@ _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _PROBE_DEFAULTS = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
 _MODE_644 = 420
 _HOUR = 3600
+_REFERENCE = re.compile(
+    r"([a-zA-Z0-9.-]+(:\d+)?/)?([a-z0-9]+([._-]+[a-z0-9]+)*/)*[a-z0-9]+([._-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@\S+)?"
+)
 _TAGGED = re.compile(r"[^@]*/?[^/@:]+:([^/@:]+)(@.*)?")
 
 
@@ -100,14 +103,17 @@ def _default_field_reference(reference: dict[str, Any] | None) -> None:
 
 
 def _pull_policy(image: str) -> str:
+    if not _REFERENCE.fullmatch(image):
+        # What is no image at all.
+        return "IfNotPresent"
     tagged = _TAGGED.fullmatch(image)
     if tagged is not None:
         return "Always" if tagged[1] == "latest" else "IfNotPresent"
-    return "IfNotPresent" if "@" in image or not image else "Always"
+    return "IfNotPresent" if "@" in image else "Always"
 
 
 def _default_volume(volume: dict[str, Any]) -> None:
-    if len(volume) <= 1:
+    if all(value is None for name, value in volume.items() if name != "name"):
         volume["emptyDir"] = {}
     for source in ("secret", "configMap", "downwardAPI", "projected"):
         if volume.get(source) is not None:
@@ -160,8 +166,9 @@ def _drop_users(source: dict[str, Any]) -> None:
 def _drop_disabled_of_container(container: dict[str, Any]) -> None:
     for mount in container.get("volumeMounts") or ():
         mount.pop("bindMountOptions", None)
-    if container.get("lifecycle"):
-        container["lifecycle"].pop("stopSignal", None)
+    lifecycle = container.get("lifecycle") or {}
+    if lifecycle.pop("stopSignal", None) is not None and not lifecycle:
+        del container["lifecycle"]
     for probe in _PROBES:
         handler = container.get(probe) or {}
         (handler.get("httpGet") or {}).pop("protocol", None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from typing import Any
 
 from zenflow.local.apiserver.errors import field_errors
 from zenflow.local.apiserver.errors.name_formats import dns_label, label_key
@@ -76,8 +77,8 @@ def _container_resource(name: str, at: str) -> list[Cause]:
 
 def _pod_resource(name: str, at: str) -> list[Cause]:
     found = _resource_name(name, at)
-    if not found and name not in ("cpu", "memory") and not name.startswith(_HUGE_PAGES):
-        found.append(field_errors.unsupported(at, name, ("cpu", "memory")))
+    if not found and not _is_pod_resource(name):
+        found.append(field_errors.unsupported(at, name, ("cpu", _HUGE_PAGES, "memory")))
     return found
 
 
@@ -140,6 +141,31 @@ def _claims(claims: Iterable[Fields], known: list[str], at: str) -> list[Cause]:
     return found
 
 
+def is_of_pod(requirements: Fields) -> bool:
+    """Whether anything is asked that a whole Pod can have."""
+    names = {*(requirements.get("requests") or {}), *(requirements.get("limits") or {})}
+    return any(_is_pod_resource(name) for name in names)
+
+
+def _is_pod_resource(name: str) -> bool:
+    return name in ("cpu", "memory") or name.startswith(_HUGE_PAGES)
+
+
+def default_of_pod(spec: dict[str, Any]) -> None:
+    """A Pod with limits requests what its containers do, or else as much as its limits."""
+    given = spec.get("resources") or {}
+    if not given.get("limits"):
+        return
+    requests = dict(given.get("requests") or {})
+    for name in ("cpu", "memory"):
+        total = _requested(spec, name)
+        if name not in requests and total:
+            requests[name] = canonical(_plain(total))
+    requests = {n: text for n, text in given["limits"].items() if _is_pod_resource(n)} | requests
+    if requests:
+        spec["resources"] = {**given, "requests": requests}
+
+
 def of_pod_problems(spec: Fields, claims: Iterable[str], at: str) -> list[Cause]:
     """Resources of the whole Pod: at least what all its containers request."""
     resources = spec.get("resources")
@@ -159,7 +185,7 @@ def _consistency(spec: Fields, resources: Fields, at: str) -> list[Cause]:
     requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
     for name, text in sorted(requests.items()):
         total = _requested(spec, name)
-        if total > value_of(text):
+        if total and total > value_of(text):
             shown = canonical(_plain(total))
             why = f"must be greater than or equal to aggregate container requests of {shown}"
             found.append(field_errors.invalid(f"{at}.requests[{name}]", canonical(text), why))

@@ -44,7 +44,7 @@ _NAMES: tuple[tuple[str, Callable[[str], list[str]]], ...] = (
     ("nodeName", dns_subdomain),
     ("serviceAccountName", dns_subdomain),
 )
-_WITH_UNDERSCORES = re.compile(r"[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*")
+_WITH_UNDERSCORES = re.compile(r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*")
 
 
 def problems(spec: Fields, at: str) -> list[Cause]:
@@ -171,7 +171,7 @@ def _search_problems(searches: tuple[str, ...] | list[str], at: str) -> list[Cau
 
 
 _SEARCH_WRONG = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-', '_' or '.', and must "
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must "
     "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     f"'{_WITH_UNDERSCORES.pattern}')"
 )

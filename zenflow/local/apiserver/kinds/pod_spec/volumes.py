@@ -50,7 +50,13 @@ def _source(volume: Fields, at: str) -> list[Cause]:
     first, *others = given
     place = f"{at}.persistentDisk" if first == "gcePersistentDisk" else f"{at}.{first}"
     why = "may not specify more than 1 volume type"
-    return _SOURCES[first](volume[first], place) + [field_errors.forbidden(f"{at}.{kind}", why) for kind in others]
+    return _SOURCES[first](volume[first], place) + [
+        field_errors.forbidden(f"{at}.{_MISSPELT.get(kind, kind)}", why) for kind in others
+    ]
+
+
+# As kube-apiserver itself writes them here.
+_MISSPELT = {"downwardAPI": "downwarAPI", "cephfs": "cephFS"}
 
 
 def _empty(source: Fields, at: str) -> list[Cause]:
@@ -161,12 +167,25 @@ def _only(*names: str) -> Callable[[Fields, str], list[Cause]]:
     return lambda source, at: required(source, names, at)
 
 
+def _disk(name: str) -> Callable[[Fields, str], list[Cause]]:
+    """A disk of a cloud, whole or one partition of it."""
+
+    def check(source: Fields, at: str) -> list[Cause]:
+        partition = source.get("partition", 0)
+        found = required(source, (name,), at)
+        if 0 <= partition <= 255:
+            return found
+        return [*found, field_errors.invalid(f"{at}.partition", partition, "must be between 1 and 255, inclusive")]
+
+    return check
+
+
 _SOURCES: Mapping[str, Callable[[Fields, str], list[Cause]]] = {
     "emptyDir": _empty,
     "hostPath": _host_path,
     "gitRepo": _git,
-    "gcePersistentDisk": _only("pdName"),
-    "awsElasticBlockStore": _only("volumeID"),
+    "gcePersistentDisk": _disk("pdName"),
+    "awsElasticBlockStore": _disk("volumeID"),
     "secret": _keys("secretName"),
     "nfs": _nfs,
     "iscsi": _iscsi,
