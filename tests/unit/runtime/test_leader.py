@@ -192,16 +192,25 @@ def test_wall_clocks_do_not_matter(stage: Stage) -> None:
 
 
 def test_what_others_wrote_into_the_lease_stays(stage: Stage) -> None:
-    """Labels, annotations, and fields of the spec that we do not know."""
+    """Labels and annotations."""
     stage.a.step()
-    patch = {"metadata": {"labels": {"team": "x"}}, "spec": {"strategy": "OldestEmulationVersion"}}
+    patch = {"metadata": {"labels": {"team": "x"}}}
     stage.client.patch(LEASES, "lock", msgspec.json.encode(patch), "default")
     stage.clock.advance(RETRY)
     stage.a.step()
-    lease = stage.lease()
     assert stage.a.leads
-    assert lease["metadata"]["labels"] == {"team": "x"}
-    assert lease["spec"]["strategy"] == "OldestEmulationVersion"
+    assert stage.lease()["metadata"]["labels"] == {"team": "x"}
+
+
+def test_fields_of_the_spec_that_we_do_not_know_stay() -> None:
+    """A server may know more of a Lease than we do."""
+    lease = {"metadata": {"name": "lock", "resourceVersion": "1"}, "spec": {"strategy": "OldestEmulationVersion"}}
+    body = msgspec.json.encode(lease)
+    transport = ScriptedTransport(Response(200, body), Response(200, body))
+    terms = LeaseTerms("default", "lock", "a")
+    LeaderElector(Client(transport), terms, clock=VirtualClock(), random=lambda: 0.0).step()
+    written = msgspec.json.decode(transport.requests[1].body)["spec"]
+    assert (written["strategy"], written["holderIdentity"]) == ("OldestEmulationVersion", "a")
 
 
 def test_a_lease_that_is_deleted_is_made_again(stage: Stage) -> None:
