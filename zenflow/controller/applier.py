@@ -7,12 +7,12 @@ only went wrong on the way (429, 5xx, no answer) is raised, for the queue to cal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import assert_never
 
 from zenflow.api import names
 from zenflow.api.types import JobFlow
-from zenflow.controller import manifests
+from zenflow.controller import creation_backoff, manifests
+from zenflow.controller.creation_backoff import Refused
 from zenflow.controller.journal import Journal
 from zenflow.controller.memory import Memory, Notes
 from zenflow.controller.objects import (
@@ -46,8 +46,6 @@ from zenflow.runtime.errors import (
 )
 from zenflow.runtime.informers import Informers
 
-LONGEST_REFUSAL = 60.0
-_FIRST_REFUSAL = 1.0
 # Nobody tells us when an object that is in the way is gone; it mostly is within seconds.
 _LONGEST_DELETION = 10.0
 
@@ -73,11 +71,12 @@ def one_by_one(tasks: Sequence[Task]) -> Sequence[BaseException | None]:
 class Applied:
     """What came of the actions.
 
-    `job_uids` are the UIDs of the Jobs that were created (or found to be ours), by name. `look_again`:
-    something was learned that the decision did not know, so its status must not be published.
+    `job_uids` are the UIDs of the Jobs that were created (or found to be ours), by name; `refused` what was refused for
+    now. `look_again`: something was learned that the decision did not know, so its status must not be published.
     """
 
     job_uids: dict[str, str] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
     look_again: bool = False
 
 
@@ -106,20 +105,54 @@ class Applier:
         self._parallel = parallel
 
     def apply(self, key: Key, flow: JobFlow, actions: Sequence[Action]) -> Applied:
-        """Perform all actions, side by side where there are several; then raise the first fault, if any."""
+        """Perform all actions, side by side where there are several; then raise the first fault, if any.
+
+        Jobs are created last, and slowly at first: one, two, four, and so on, until one is refused.
+        """
         applied = Applied()
         if not actions:
             return applied
         notes = self._memory.of(flow.metadata.uid)
-        tasks = [self._task(key, flow, action, notes, applied) for action in actions]
-        faults = one_by_one(tasks) if len(tasks) == 1 else self._parallel(tasks)
-        for fault in faults:
-            if fault is not None:
-                raise fault
+        creations = [action for action in actions if isinstance(action, CreateJob)]
+        others = [self._task(key, flow, each, notes, applied) for each in actions if not isinstance(each, CreateJob)]
+        self._run(others)
+        if creations:
+            self._create_jobs(key, flow, creations, notes, applied)
         if any(isinstance(action, EnsureClaim | EnsureConfigMap) for action in actions):
             notes.resources_ready = not notes.resource_refusals
             applied.look_again = True
         return applied
+
+    def _run(self, tasks: Sequence[Task]) -> None:
+        for fault in one_by_one(tasks) if len(tasks) == 1 else self._parallel(tasks):
+            if fault is not None:
+                raise fault
+
+    def _create_jobs(
+        self, key: Key, flow: JobFlow, creations: Sequence[CreateJob], notes: Notes, applied: Applied
+    ) -> None:
+        left = creation_backoff.in_turn(notes, creations)
+        if not creation_backoff.is_held(notes, self._clock.now()):
+            try:
+                left = self._create_slowly(key, flow, left, notes, applied)
+            finally:
+                has_created = bool(applied.job_uids)
+                creation_backoff.note(notes, applied.refused, self._clock.now(), has_created=has_created)
+        if creation_backoff.is_held(notes, self._clock.now()):
+            creation_backoff.hold_back(notes, left)
+        applied.look_again |= bool(left)
+
+    def _create_slowly(
+        self, key: Key, flow: JobFlow, creations: Sequence[CreateJob], notes: Notes, applied: Applied
+    ) -> list[CreateJob]:
+        """Create in growing batches until one is refused; what was not tried."""
+        tried = 0
+        for batch in creation_backoff.batches(creations):
+            self._run([self._task(key, flow, action, notes, applied) for action in batch])
+            tried += len(batch)
+            if applied.refused or any(_fails(action, notes) for action in batch):
+                break
+        return list(creations[tried:])
 
     def _task(self, key: Key, flow: JobFlow, action: Action, notes: Notes, applied: Applied) -> Task:
         match action:
@@ -147,15 +180,18 @@ class Applier:
         except AlreadyExists as error:
             notes.refusals[step] = Refusal("ResourceConflict", error.message, is_final=True)
         except Forbidden as error:
-            notes.refusals[step] = self._forbidden(notes, step, error)
+            reason = _reason(error)
+            applied.refused.append(Refused(step, reason, error.message))
+            applied.look_again = True
+            self._journal.refused(JOBS.kind, step, reason)
+            return
         else:
             meta = decode_metadata(body)
             applied.job_uids[meta.name] = notes.created[meta.name] = meta.uid
             notes.unanswered.discard(meta.name)
             # Wait for the creation, not for a later version of the Job: its event is certain to come.
             self._barrier.expect(key, self._jobs.of(key.namespace), meta.resource_version)
-            notes.refusals.pop(step, None)
-            notes.refused_times.pop(step, None)
+            creation_backoff.forget(notes, step)
             return
         self._journal.refused(JOBS.kind, step, notes.refusals[step].reason)
         applied.look_again = True
@@ -220,17 +256,14 @@ class Applier:
         return None
 
     def _forbidden(self, notes: Notes, subject: str, error: Forbidden) -> Refusal:
-        return self._later(notes, subject, "QuotaExceeded" if error.is_quota else "Forbidden", error.message)
+        return self._later(notes, subject, _reason(error), error.message)
 
     def _later(
-        self, notes: Notes, subject: str, reason: str, message: str, longest: float = LONGEST_REFUSAL
+        self, notes: Notes, subject: str, reason: str, message: str, longest: float = creation_backoff.LONGEST
     ) -> Refusal:
         """Tried again with a wait that doubles."""
-        times = notes.refused_times.get(subject, 0)
-        notes.refused_times[subject] = times + 1
-        seconds = min(longest, _FIRST_REFUSAL * 2 ** min(times, 10))
-        retry_at = self._clock.now() + timedelta(seconds=seconds)
-        return Refusal(reason, advise(reason, message), retry_at=retry_at)
+        due = creation_backoff.retry_at(notes, subject, self._clock.now(), longest)
+        return Refusal(reason, advise(reason, message), retry_at=due)
 
     def _delete_job(self, action: DeleteJob, namespace: str) -> None:
         known = self._jobs.cache.get(Key(namespace, action.name))
@@ -246,6 +279,16 @@ class Applier:
                 JOBFLOWS, meta.name, meta.namespace, uid=meta.uid, resource_version=meta.resource_version
             )
             self._journal.flow_deleted()
+
+
+def _reason(error: Forbidden) -> str:
+    return creation_backoff.QUOTA if error.is_quota else creation_backoff.FORBIDDEN
+
+
+def _fails(action: CreateJob, notes: Notes) -> bool:
+    """Whether the flow fails by a Job that is refused for good: nothing more is to start then."""
+    refusal = notes.refusals.get(action.step.name)
+    return refusal is not None and refusal.is_final and not action.step.continue_on_failure
 
 
 def _subject(resource: Resource, name: str) -> str:

@@ -63,7 +63,9 @@ class Notes:
 
     refusals: dict[str, Refusal] = field(default_factory=dict)
     resource_refusals: dict[str, Refusal] = field(default_factory=dict)
-    refused_times: dict[str, int] = field(default_factory=dict)
+    refused_times: dict[str, int] = field(default_factory=dict)  # by cause; of a resource template by Kind/name
+    forbidden: dict[str, None] = field(default_factory=dict)  # steps whose Job was, the latest last
+    hold: Refusal | None = None  # no Job of the flow is tried before this: see `creation_backoff`
     resources_ready: bool = False
     created: dict[str, str] = field(default_factory=dict)
     unanswered: set[str] = field(default_factory=set)
