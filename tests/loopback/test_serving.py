@@ -294,3 +294,17 @@ class TestTls:
         with running(HttpServer(("127.0.0.1", 0), routes, certificate=certificate, log=log)) as server:
             assert b"200" not in say(server, b"GET /readyz HTTP/1.1\r\n\r\n")
             assert self.peer(server, authority) == "server"
+
+    @pytest.mark.proves("security.ports-under-garbage")
+    @pytest.mark.parametrize("said", [b"", b"\x16\x03\x01"], ids=["nothing", "half a handshake"])
+    def test_strangers_who_never_shake_hands_keep_nobody_out(self, authority: Authority, said: bytes) -> None:
+        """An API server that asks for a review is answered although every place is taken."""
+        identity = authority.issue("server")
+        certificate = Certificate(identity.certificate, identity.key)
+        routes = {(GET, "/readyz"): health(lambda: ())}
+        with running(HttpServer(("127.0.0.1", 0), routes, certificate=certificate, log=LOG)) as server:
+            there = strangers(server, said)
+            for _ in range(3):
+                assert self.peer(server, authority) == "server"
+            for each in there:
+                each.close()

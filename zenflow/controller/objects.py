@@ -13,7 +13,7 @@ import msgspec
 
 from zenflow.api import names
 from zenflow.api.types import ConcurrencyPolicy, FlowPhase
-from zenflow.runtime.cache import Key, ObjectMeta
+from zenflow.runtime.cache import Key, ObjectMeta, OwnerReference
 from zenflow.runtime.client import Page, Resource
 from zenflow.runtime.decoding import decode
 from zenflow.runtime.errors import Undecodable
@@ -32,8 +32,10 @@ OURS = names.LABEL_FLOW_UID
 # The condition of what remains of a Job or a Pod whose status can't be read.
 UNREADABLE = "Unreadable"
 
-# kubectl keeps the whole manifest in it: never read here, and as large as the flow itself.
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# All that is read of a flow's annotations: answers, and who gave them. kubectl keeps the whole manifest in another.
+_ANSWERS = (names.APPROVED_GUIDE_PREFIX, names.APPROVED_PREFIX, names.APPROVED_BY_PREFIX)
+# Names are shorter; a reference that is longer in all its parts, or a group, names nothing of ours.
+_LONGEST = 1024
 
 
 class Condition(msgspec.Struct, frozen=True, rename="camel"):
@@ -234,19 +236,36 @@ def decode_existing(body: bytes) -> ObjectMeta:
 def decode_job(body: bytes) -> Job:
     """A Job. Raises `Undecodable`, with what remains of one whose status can't be read."""
     try:
-        return decode(_decode_job, body, "Job")
+        job = decode(_decode_job, body, "Job")
     except Undecodable as error:
-        status = JobStatus((_unreadable(error),))
-        raise Undecodable(str(error), remains=Job(decode_metadata(body), status)) from error
+        remains = Job(_read_of_child(decode_metadata(body)), JobStatus((_unreadable(error),)))
+        raise Undecodable(str(error), remains=remains) from error
+    return Job(_read_of_child(job.metadata), job.status)
 
 
 def decode_pod(body: bytes) -> Pod:
     """A Pod. Raises `Undecodable`, with what remains of one whose status can't be read."""
     try:
-        return decode(_decode_pod, body, "Pod")
+        pod = decode(_decode_pod, body, "Pod")
     except Undecodable as error:
-        status = PodStatus(conditions=(_unreadable(error),))
-        raise Undecodable(str(error), remains=Pod(decode_metadata(body), status)) from error
+        remains = Pod(_read_of_child(decode_metadata(body)), PodStatus(conditions=(_unreadable(error),)))
+        raise Undecodable(str(error), remains=remains) from error
+    return Pod(_read_of_child(pod.metadata), pod.status)
+
+
+def _read_of_child(meta: ObjectMeta) -> ObjectMeta:
+    """What is read of a child's metadata, and no more: anybody may hang the label on it by which it is watched."""
+    group = meta.annotations.get(names.ANNOTATION_GROUP)
+    return msgspec.structs.replace(
+        meta,
+        labels={key: value for key, value in meta.labels.items() if key in names.RESERVED_LABELS},
+        annotations={} if group is None or len(group) > _LONGEST else {names.ANNOTATION_GROUP: group},
+        owner_references=tuple(owner for owner in meta.owner_references if owner.controller and _is_short(owner)),
+    )
+
+
+def _is_short(owner: OwnerReference) -> bool:
+    return sum(map(len, (owner.api_version, owner.kind, owner.name, owner.uid))) <= _LONGEST
 
 
 def remains_of(decoder: Callable[[bytes], V], body: bytes) -> V:
@@ -281,9 +300,9 @@ def decode_flow(line: bytes) -> FlowRecord:
     policy = spec.execution_policy
     phase = _phase_of(raw)
     meta = raw.metadata
-    annotations = {key: value for key, value in meta.annotations.items() if key != _LAST_APPLIED}
+    answers = {key: value for key, value in meta.annotations.items() if key.startswith(_ANSWERS)}
     return FlowRecord(
-        metadata=msgspec.structs.replace(meta, annotations=annotations),
+        metadata=msgspec.structs.replace(meta, labels={}, annotations=answers, owner_references=()),
         spec=bytes(raw.spec),
         status=bytes(raw.status),
         group=names.concurrency_group(policy.concurrency_group, meta.generate_name, meta.name),

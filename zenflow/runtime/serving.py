@@ -135,12 +135,11 @@ class _Places:
             return True
 
     def wait(self, number: int, connection: socket.socket) -> bool:
-        """Wait for the client, again or with another socket; False if the place was lost meanwhile."""
+        """Wait for the client, from now on after an answer, else as long as before; False if the place was lost."""
         with self._lock:
             if number not in self._waiting and number not in self._answering:
                 return False
             self._answering.discard(number)
-            self._waiting.pop(number, None)
             self._waiting[number] = connection
             return True
 

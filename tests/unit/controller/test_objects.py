@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from zenflow.api.types import ConcurrencyPolicy
@@ -96,10 +97,39 @@ def test_what_has_no_readable_owner_has_none() -> None:
         remains_of(decode_job, b'{"metadata":7}')
 
 
-def test_the_manifest_that_kubectl_keeps_is_not_kept_twice() -> None:
-    """It is as large as the flow."""
-    kept = flow({"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "a": "b"}})
-    assert kept.metadata.annotations == {"a": "b"}
+def test_of_a_flow_s_metadata_only_what_is_read_is_kept() -> None:
+    """kubectl keeps the whole manifest in an annotation, and others what they like."""
+    last_applied = {"kubectl.kubernetes.io/last-applied-configuration": "x" * 1_000, "team": "b"}
+    answers = {"approved.workflow.zen.io/a": "true", "approved-by.workflow.zen.io/a": "alice"}
+    kept = flow({"annotations": {**last_applied, **answers}, "labels": {"team": "b"}})
+    assert kept.metadata.annotations == answers
+    assert kept.metadata.labels == {}
+
+
+@pytest.mark.parametrize("decoder", [decode_job, decode_pod])
+def test_of_a_child_s_metadata_only_what_is_read_is_kept(decoder: Callable[[bytes], Job | Pod]) -> None:
+    """Whoever may create Jobs or Pods may have them watched, with all that etcd takes."""
+    ours = {
+        "workflow.zen.io/flow-uid": "u",
+        "workflow.zen.io/step": "s",
+        "workflow.zen.io/attempt": "1",
+        "jobflow": "f",
+    }
+    owner = {"apiVersion": "v1", "kind": "Job", "name": "j", "uid": "x"}
+    metadata = {
+        "name": "x",
+        "labels": {**ours, **{f"l{number}": "x" for number in range(1_000)}},
+        "annotations": {"a": "x" * 250_000, "workflow.zen.io/concurrency-group": "g"},
+        "ownerReferences": [{**owner, "controller": True}, *[{**owner, "uid": f"u{n}"} for n in range(1_000)]],
+    }
+    meta = decoder(json.dumps({"metadata": metadata}).encode()).metadata
+    assert meta.labels == ours
+    assert meta.annotations == {"workflow.zen.io/concurrency-group": "g"}
+    assert [each.uid for each in meta.owner_references] == ["x"]
+    metadata["annotations"] = {"workflow.zen.io/concurrency-group": "g" * 250_000}
+    metadata["ownerReferences"] = [{**owner, "name": "n" * 250_000, "controller": True}]
+    meta = decoder(json.dumps({"metadata": metadata}).encode()).metadata
+    assert len(msgspec.json.encode(meta)) < 1_000
 
 
 def test_a_job_is_finished_by_its_conditions_and_not_by_a_promise_of_them() -> None:
