@@ -12,6 +12,8 @@ from typing import Any
 from zenflow.api import crd
 from zenflow.api.problems import Problem, Reason, path, quote
 
+NO_SUCH_FIELD = "there is no such field"
+
 # No field of Kubernetes has a longer name.
 _MAX_SHOWN = 80
 
@@ -51,7 +53,7 @@ def unknown_field(field: str, key: str, known: Collection[str], *, elsewhere: st
     shown = key if len(key) <= _MAX_SHOWN else f"{key[:_MAX_SHOWN]}…"
     close = "" if elsewhere else nearest(key, known)
     remedy = f"did you mean {quote(close)}?" if close else elsewhere or "remove it"
-    return Problem(path(field, shown), "", "there is no such field", remedy, Reason.FORBIDDEN)
+    return Problem(path(field, shown), "", NO_SUCH_FIELD, remedy, Reason.FORBIDDEN)
 
 
 def nearest(key: str, known: Collection[str]) -> str:

@@ -24,7 +24,8 @@ _SHIPPED = "job_schema.json"
 _UNREAD = frozenset({"apiVersion", "kind", "status"})
 
 _LIMITS = {"int32": 2**31, "int64": 2**63}
-_QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,9})?")
+# As resource.ParseQuantity reads it: a number that is left out is 0.
+_QUANTITY = re.compile(r"(?=.)[+-]?[0-9]*(\.[0-9]*)?([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,18})?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)")
 
 # Where a field belongs that stands in the wrong one of these.

@@ -49,11 +49,11 @@ def check_annotations(annotations: Any, field: str) -> Iterator[Problem]:
 
 
 def check_texts(texts: Any, field: str) -> Iterator[Problem]:
-    """A map of text to text, such as labels, annotations or data; absent is fine."""
+    """A map of text to text, such as labels, annotations or data; absent is fine, and null is empty text."""
     if texts is not None and not isinstance(texts, Mapping):
         yield of_type(field, texts, "object")
     for key, value in texts.items() if isinstance(texts, Mapping) else ():
-        if not isinstance(value, str):
+        if not isinstance(value, str | None):
             yield of_type(entry(field, str(key)), value, "string")
 
 

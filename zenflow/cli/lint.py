@@ -1,7 +1,7 @@
 """`zenflow lint`: everything that is wrong with flows, before a cluster says so.
 
-Files in, lines and an exit status out. The same checks and words as admission's, and fields that nobody reads; talks to
-no cluster.
+Files in, lines and an exit status out. The same checks and words as admission's, fields that nobody reads, and what an
+API server would have against the Jobs; talks to no cluster.
 """
 
 import sys
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from zenflow.api import fields, validation
 from zenflow.api.names import GROUP, KIND, SINGULAR
 from zenflow.api.problems import Problem, Reason, quote
+from zenflow.cli import checks
 from zenflow.cli.files import BadFile, Source, read_one
 from zenflow.cli.text import clean
 
@@ -68,7 +68,7 @@ def _problems(file: Path, sources: tuple[Source, ...]) -> Iterator[str]:
         yield f"{file}: has no {KIND} in it; add one, or leave the file out"
     first: dict[tuple[str, str], Source] = {}
     for flow in flows:
-        problems = (*validation.check(flow.obj), *fields.unknown(flow.obj), *_again(flow, first))
+        problems = (*checks.problems(flow.obj), *_again(flow, first))
         for problem in sorted(problems, key=lambda found: flow.document.line_of(found.field)):
             yield f"{flow.place(problem.field)}: {_label(flow)}{problem}"
 

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from zenflow.api import names
-from zenflow.api.fields import unknown
-from zenflow.api.validation import check
-from zenflow.cli import approvals
+from zenflow.cli import approvals, checks
 from zenflow.cli.files import BadFile, Source, read_one
 
 
@@ -83,7 +81,7 @@ def _read(files: Sequence[Path], stdin: BinaryIO) -> list[Source]:
 
 def _problems(source: Source) -> Iterator[str]:
     if source.obj.get("kind") == names.KIND:
-        for problem in (*check(source.obj), *unknown(source.obj)):
+        for problem in checks.problems(source.obj):
             yield f"{source.place(problem.field)}: {problem}"
 
 

@@ -14,6 +14,7 @@ from zenflow.api.labels import MAX_ANNOTATIONS, check_annotations, check_labels
         {},
         {"app": "etl"},
         {"a": ""},
+        {"a": None},
         {"Team_1.x": "A-b_c.D"},
         {"example.com/team": "x" * 63},
         {f"{'a.' * 126}b/{'k' * 63}": "v"},
