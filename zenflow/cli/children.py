@@ -71,15 +71,20 @@ def problems(
 
 def refusals(child: Child, transport: Transport, namespace: str) -> Iterator[Problem]:
     """All that is wrong with one child; none if the server would take it. Raises Unreachable."""
-    response = transport.send(Request("POST", child.resource.path(namespace), query=DRY_RUN, body=child.body))
+    response = transport.send(request(child, namespace))
     if response.status >= 400:
         yield from as_problems(from_response(response.status, response.headers, response.body), child.field)
+
+
+def request(child: Child, namespace: str) -> Request:
+    """The dry run that asks for it."""
+    return Request("POST", child.resource.path(namespace), query=DRY_RUN, body=child.body)
 
 
 def as_problems(error: ApiError, field: str) -> Iterator[Problem]:
     """One for each cause that the server gives, else one for its whole sentence."""
     if not error.causes:
-        yield Problem(field, "", error.message, remedies.of_error(error), Reason.FORBIDDEN)
+        yield Problem(field or "metadata.name", "", error.message, remedies.of_error(error), Reason.FORBIDDEN)
     for cause in dict.fromkeys(error.causes):
         yield _problem(cause, field)
 
@@ -90,7 +95,8 @@ def _problem(cause: Cause, field: str) -> Problem:
     reason = next((reason for reason in Reason if reason.value == said), None)
     where = cause.field.replace("spec.template.labels", "spec.template.metadata.labels")
     text = cause.message if reason is None else rest
-    return Problem(f"{field}.{where}" if where else field, "", text, remedies.of_cause(cause), reason or Reason.INVALID)
+    place = ".".join(part for part in (field, where) if part)
+    return Problem(place, "", text, remedies.of_cause(cause), reason or Reason.INVALID)
 
 
 def children(flow: Mapping[str, Any], known: Sequence[Problem], namespace: str) -> Iterator[Child]:

@@ -14,7 +14,10 @@ from zenflow.api.names import GROUP, KIND, SINGULAR
 from zenflow.api.problems import Problem, Reason, quote
 from zenflow.cli import checks
 from zenflow.cli.files import BadFile, Source, read_one
+from zenflow.cli.server_checks import Server
 from zenflow.cli.text import clean
+from zenflow.runtime.errors import RuntimeFault, Unconfigured
+from zenflow.runtime.transport import KubeTransport, namespace_of
 
 GOOD, BAD = 0, 2
 
@@ -38,7 +41,7 @@ class Report:
         return f"{looked_at}: {_count(len(self.lines), 'problem') if self.lines else 'all good'}"
 
 
-def lint(files: Iterable[Path], stdin: BinaryIO) -> Report:
+def lint(files: Iterable[Path], stdin: BinaryIO, server: Server | None = None) -> Report:
     """Every problem of every file; one that can't be read is a problem like any other and hides no other file."""
     lines: list[str] = []
     flows = seen = 0
@@ -50,25 +53,42 @@ def lint(files: Iterable[Path], stdin: BinaryIO) -> Report:
             lines.append(str(bad))
             continue
         flows += sum(map(_is_flow, sources))
-        lines += _problems(file, sources)
+        lines += _problems(file, sources, server)
     return Report(tuple(lines), flows, seen)
 
 
-def run(files: Iterable[Path], *, show: Callable[[str], None] = print) -> int:
+def run(files: Iterable[Path], *, server: Server | None = None, show: Callable[[str], None] = print) -> int:
     """Lint and show; returns the exit status."""
-    report = lint(files, sys.stdin.buffer)
+    try:
+        report = lint(files, sys.stdin.buffer, server)
+    except RuntimeFault as fault:
+        show(clean(f"the cluster gives no verdict: {fault}; try again, or lint without --server"))
+        return BAD
     for line in (*report.lines, report.summary):
         show(clean(line))
     return report.status
 
 
-def _problems(file: Path, sources: tuple[Source, ...]) -> Iterator[str]:
+def connect(kubeconfig: Path | None, context: str | None, namespace: str) -> Server:
+    """The cluster that a kubeconfig names. Exits with a sentence where there is none."""
+    path = str(kubeconfig) if kubeconfig else None
+    try:
+        transport = KubeTransport.from_config(path, context)
+    except (Unconfigured, OSError) as error:
+        print(f"zenflow lint: {error}", file=sys.stderr)
+        raise SystemExit(BAD) from None
+    return Server(transport, namespace or namespace_of(path, context))
+
+
+def _problems(file: Path, sources: tuple[Source, ...], server: Server | None) -> Iterator[str]:
     flows = tuple(filter(_is_flow, sources))
     if not flows:
         yield f"{file}: has no {KIND} in it; add one, or leave the file out"
     first: dict[tuple[str, str], Source] = {}
     for flow in flows:
         problems = (*checks.problems(flow.obj), *_again(flow, first))
+        if server is not None and flow.obj.get("kind") == KIND:
+            problems += tuple(server.problems(flow.obj, problems))
         for problem in sorted(problems, key=lambda found: flow.document.line_of(found.field)):
             yield f"{flow.place(problem.field)}: {_label(flow)}{problem}"
 

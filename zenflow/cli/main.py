@@ -197,19 +197,37 @@ def controller_command(  # each is a flag  # noqa: PLR0913
 
 
 @app.command("lint")
-def lint_command(files: Files) -> None:
+def lint_command(
+    files: Files,
+    *,
+    server: Annotated[
+        bool, typer.Option("--server", help="Ask a cluster too, by dry run, for each flow and each of its Jobs.")
+    ] = False,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --server: the cluster [default: as kubectl finds it].")
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="With --server: a context of the kubeconfig.")] = None,
+    namespace: Annotated[
+        str,
+        typer.Option("--namespace", "-n", help="With --server: of flows that name none [default: the context's]."),
+    ] = "",
+) -> None:
     """Say everything that is wrong with flows, before a cluster does.
 
-    Each problem is one line: file, flow, field, value, and what to write instead.
+    Each problem is one line: file, flow, field, value, and what to write instead. Without --server no cluster is asked.
     Exit status: 0 all are good, 2 something is wrong.
 
-    Example:
+    Examples:
 
         zenflow lint examples/*.yaml
+
+        zenflow lint --server --context staging -n etl nightly.yaml
     """
     from zenflow.cli import lint
 
-    raise typer.Exit(lint.run(files))
+    if not server and (kubeconfig or context or namespace):
+        raise typer.BadParameter("give --server too", param_hint="--kubeconfig, --context, --namespace")
+    raise typer.Exit(lint.run(files, server=lint.connect(kubeconfig, context, namespace) if server else None))
 
 
 @app.command("crd")

@@ -34,8 +34,5 @@ def of_cause(cause: Cause) -> str:
 
 def of_error(error: ApiError) -> str:
     """The remedy for a refusal without causes."""
-    if isinstance(error, Forbidden):
-        return (
-            "raise the quota or free some of it" if error.is_quota else "ask for the right, or choose another namespace"
-        )
-    return "correct it"
+    is_quota = isinstance(error, Forbidden) and error.is_quota
+    return "raise the quota or free some of it" if is_quota else "do what it says, or choose another namespace"

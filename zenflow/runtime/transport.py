@@ -407,6 +407,19 @@ def _load_kubeconfig(path: str, context: str | None) -> "Configuration":
     return configuration
 
 
+def namespace_of(kubeconfig: str | None, context: str | None) -> str:
+    """The namespace of a kubeconfig's context, as kubectl takes it; `default` where it names none."""
+    from kubernetes.config import KUBE_CONFIG_DEFAULT_LOCATION, list_kube_config_contexts
+
+    path = kubeconfig or os.environ.get("KUBECONFIG") or KUBE_CONFIG_DEFAULT_LOCATION
+    try:
+        contexts, active = list_kube_config_contexts(path)  # type: ignore[no-untyped-call]
+        chosen = next((each for each in contexts if each["name"] == context), active)
+        return str(chosen["context"].get("namespace") or "default")
+    except Exception:  # as above; who connects by it is told what is wrong with it
+        return "default"
+
+
 def _load_service_account(folder: Path, environ: Mapping[str, str]) -> "Configuration":
     from kubernetes.client import Configuration
     from kubernetes.config import ConfigException
