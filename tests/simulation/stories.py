@@ -15,6 +15,7 @@ from tests.support.clock import EPOCH, VirtualClock
 from zenflow.api.names import LABEL_ATTEMPT, LABEL_STEP
 from zenflow.controller.objects import JOBFLOWS, JOBS
 from zenflow.local.apiserver.admission import Admission, AdmissionRequest, AdmissionResponse, Operation
+from zenflow.local.apiserver.storage.store import MAX_OBJECT
 from zenflow.local.containers.script import Outcome, Rule, by_rules
 from zenflow.runtime.client import Client
 
@@ -58,12 +59,13 @@ class Story:
         looks: Sequence[float] = (),
         admission: Callable[[VirtualClock], Admission] | None = None,
         plan: Plan | None = None,
+        max_object: int = MAX_OBJECT,
         **spec: Any,
     ) -> None:
         script = by_rules(*_rules(outcomes or {}), otherwise=OK)
         clock = VirtualClock()
         plugins = (admission(clock),) if admission else ()
-        simulation = Simulation(lambda _: script, clock=clock, admission=plugins, plan=plan)
+        simulation = Simulation(lambda _: script, clock=clock, admission=plugins, plan=plan, max_object=max_object)
         simulation.submit(FLOW, steps, **spec)
         self.seen: dict[float, Object] = {}
         for seconds, person in (*people, *((seconds, self._look(seconds)) for seconds in looks)):
@@ -71,7 +73,7 @@ class Story:
         simulation.run()
         self.requests = len(simulation.transport.requests)
         self._history = simulation.history
-        assert self._history.violations == []
+        assert self._history.violations == [], self._history.violations
 
     @property
     def flow(self) -> Object:

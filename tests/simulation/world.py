@@ -22,6 +22,7 @@ from zenflow.controller.app import App, World, build
 from zenflow.controller.objects import JOBFLOWS
 from zenflow.controller.settings import LeaderElection, Settings
 from zenflow.local.apiserver.admission import Admission
+from zenflow.local.apiserver.storage.store import MAX_OBJECT
 from zenflow.local.cluster import LocalCluster
 from zenflow.local.containers.script import Script, ScriptExecutor
 from zenflow.runtime.client import Client, Resource
@@ -101,7 +102,7 @@ class Simulation:
     `between` puts something between the controller and the API server (`streams`).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but one have a default
         self,
         script: Callable[[VirtualClock], Script],
         *,
@@ -110,13 +111,18 @@ class Simulation:
         admission: Sequence[Admission] = (),
         clock: VirtualClock | None = None,
         between: Callable[[Transport, VirtualClock], Transport] = lambda transport, clock: transport,
+        max_object: int = MAX_OBJECT,
     ) -> None:
         self.plan = plan or Plan()
         self.clock = clock or VirtualClock()
         self.random = random.Random(seed)
         executor = ScriptExecutor(script(self.clock), self.clock)
         self._cluster = LocalCluster(
-            lambda api: executor, clock=self.clock, random=self.random.random, admission=admission
+            lambda api: executor,
+            clock=self.clock,
+            random=self.random.random,
+            admission=admission,
+            max_object=max_object,
         )
         self.api = api = self._cluster.api
         self._user = Client(api.as_user("user"))

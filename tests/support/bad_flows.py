@@ -38,6 +38,14 @@ def _template(**more: object) -> Object:
     return flow(step("load", template=job(**more)))
 
 
+def _padded(size: int) -> Object:
+    """A template with a variable that makes a spec of one such step as large, in bytes of JSON."""
+    template = job()
+    (main,) = template["spec"]["template"]["spec"]["containers"]
+    main["env"] = [{"name": "PADDING", "value": "y" * (size - 320)}]
+    return template
+
+
 def _pod_labels(**labels: str) -> Object:
     template = job()
     template["spec"]["template"]["metadata"] = {"labels": labels}
@@ -192,6 +200,24 @@ BAD_FLOWS = (
         "too-many-steps",
         chain(2001),
         "spec.steps: Too many: 2001: must have at most 2000 items",
+    ),
+    _same(
+        "no-room-for-its-status",
+        flow(
+            step("a", template=_padded(1_571_000)),
+            executionPolicy={"concurrencyPolicy": "Forbid", "ttlSecondsAfterFinished": 60},
+        ),
+        "spec: Too long: its 1571000 bytes and 240 bytes of status for each of its steps, 1, are more than the 1430000 "
+        "that fit into one object; make templates smaller or split the flow",
+    ),
+    BadFlow(
+        "too-many-values",
+        flow(
+            step("a", template=job(spec={"x": [{}] * 60_000, "template": {"spec": {"containers": [{"name": "m"}]}}})),
+            executionPolicy={"concurrencyPolicy": "Forbid", "ttlSecondsAfterFinished": 60},
+        ),
+        "spec: Too many: 120016: must have at most 100000 values in its objects and lists; make templates smaller",
+        "",
     ),
     _same(
         "template-of-a-pod",

@@ -30,6 +30,7 @@ def build() -> tuple[Document, ...]:
         *_validating("approvers", approval_policies.guard()),
         *_validating("editors", editing_policies.editors()),
         *_validating("rivals", editing_policies.rivals()),
+        *_validating("sizes", spec_policies.size()),
         *_validating("graphs", spec_policies.graph()),
         *_validating("templates", spec_policies.templates()),
         *_validating("started", spec_policies.started()),

@@ -6,7 +6,7 @@ A cycle can't be found in CEL.
 
 import json
 
-from zenflow.api import names
+from zenflow.api import names, sizes
 from zenflow.api.approvals import FIELDS
 from zenflow.api.cel import Document, named, rule, same
 from zenflow.api.types import MAX_STEPS
@@ -75,6 +75,32 @@ def _unique_names(kind: str) -> Document:
         f"!({there}) || {every}.distinct().size() == {every}.size()",
         f"'spec.resourceTemplates.{kind}: Duplicate value: \"' + {again} + '\": rename one of them'",
     )
+
+
+def size() -> Document:
+    """That a flow's status fits beside it (`api.sizes`). How many values it has, and how deep, can't be counted in CEL.
+
+    Lists and maps are formatted as JSON with a space after each comma. Characters that JSON escapes count once, so
+    that some flows that are too large are left to the controller; none that it would run is refused.
+    """
+    steps = "variables.steps"
+    return {
+        "matchConditions": named(_SPEC_CHANGED),
+        "variables": named(
+            {
+                "size": "bytes('%s'.format([object.spec]).replace(', ', ',')).size()",
+                "steps": "object.spec.steps.size()",
+            }
+        ),
+        "validations": [
+            rule(
+                f"variables.size + {steps} * {sizes.STATUS_PER_STEP} <= {sizes.MAX_SPEC}",
+                f"'spec: Too long: its ' + string(variables.size) + ' bytes and {sizes.STATUS_PER_STEP} bytes of status"
+                f" for each of its steps, ' + string({steps}) + ', are more than the {sizes.MAX_SPEC} that fit into one"
+                " object; make templates smaller or split the flow'",
+            )
+        ],
+    }
 
 
 def templates() -> Document:

@@ -19,6 +19,8 @@ MAX_STEPS = 2000
 MAX_DEPENDENCIES = 100
 MAX_STATUS_MESSAGE = 1024
 MAX_TEXT = 253
+MAX_REASON = 128  # as that of an Event
+MAX_RETRIES = 1000
 DEFAULT_TTL_SECONDS = 86400
 _INT32 = 2**31 - 1
 
@@ -127,7 +129,7 @@ class Backoff(Model):
 class RetryPolicy(Model):
     """New Jobs for a step whose Job failed."""
 
-    limit: int = Field(3, ge=0, le=1000, strict=True, description="Retries after the first attempt.")
+    limit: int = Field(3, ge=0, le=MAX_RETRIES, strict=True, description="Retries after the first attempt.")
     backoff: Backoff = Field(default_factory=Backoff, description="Wait before each retry.")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from zenflow.api import dependencies, formats, templates
+from zenflow.api import dependencies, formats, sizes, templates
 from zenflow.api.job_schema import JobSchema
 from zenflow.api.labels import check_annotations, check_labels
 from zenflow.api.names import API_VERSION, KIND
@@ -38,19 +38,23 @@ class InvalidFlow(ValueError):
         self.problems = problems
 
 
-def check(obj: Mapping[str, Any], jobs: JobSchema | None = None) -> tuple[Problem, ...]:
+def check(obj: Mapping[str, Any], jobs: JobSchema | None = None, *, raw: bytes | None = None) -> tuple[Problem, ...]:
     """Every problem of a decoded JobFlow (the first 1,000 of them), in linear time; none: `parse` will accept it.
 
     With `jobs`, templates are as strict as kubectl: unknown fields and wrong types in them are problems. Unknown fields
     of the flow itself are silent, as the API server prunes them. An object of another kind gets that one problem only.
-    Nothing inside a list that is over its limit is looked at, nor inside a spec that is nested too deep.
+    Nothing inside a list that is over its limit is looked at, nor inside a spec that is nested too deep or has too many
+    values. `raw` is the spec as the API server wrote it, where that is known.
     """
     identity = tuple(_check_identity(obj))
     if any(problem.field == "kind" for problem in identity):
         return identity
     if is_deep(obj.get("spec")):
         return (*identity, _too_deep(obj["spec"]))
-    found = tuple(islice(chain(identity, _check_metadata(obj), _check_spec(obj)), MAX_PROBLEMS))
+    size = tuple(_check_size(obj.get("spec"), raw))
+    if any(problem.reason is Reason.TOO_MANY for problem in size):
+        return (*identity, *size)
+    found = tuple(islice(chain(identity, _check_metadata(obj), size, _check_spec(obj)), MAX_PROBLEMS))
     return found if jobs is None else (*found, *_check_jobs(obj, jobs, found))
 
 
@@ -133,6 +137,12 @@ def _check_metadata(obj: Mapping[str, Any]) -> Iterator[Problem]:
             yield of_format(path("metadata", key), value, shape)
     yield from check_labels(metadata.get("labels"), "metadata.labels")
     yield from check_annotations(metadata.get("annotations"), "metadata.annotations")
+
+
+def _check_size(spec: Any, raw: bytes | None) -> Iterator[Problem]:
+    steps = spec.get("steps") if isinstance(spec, Mapping) else None
+    count = len(steps) if isinstance(steps, list | tuple) else 0
+    return sizes.check(sizes.encode(spec) if raw is None else raw, count)
 
 
 def _check_spec(obj: Mapping[str, Any]) -> Iterator[Problem]:

@@ -19,7 +19,6 @@ from zenflow.controller.census import Census
 from zenflow.controller.group_gate import GroupGate
 from zenflow.controller.handover import Handover
 from zenflow.controller.journal import Journal
-from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory
 from zenflow.controller.metrics import FlowMetrics
 from zenflow.controller.objects import (
@@ -36,6 +35,7 @@ from zenflow.controller.objects import (
 )
 from zenflow.controller.observer import Observer
 from zenflow.controller.ownership import flow_uid
+from zenflow.controller.parsed_flows import ParsedFlows
 from zenflow.controller.provenance import Provenance, Starts
 from zenflow.controller.reconciler import JobFlowReconciler
 from zenflow.controller.resync import Resync
@@ -97,9 +97,9 @@ def build(settings: Settings, world: World) -> App:
     caches = Caches(flows.cache, jobs.cache, pods.cache)
     # So many workers report at once; the others are there to create.
     queue = WorkQueue(world.clock, metrics=metrics.queue(NAME), leisurely=max(1, settings.workers // 4))
-    memory, library, barrier = Memory(), Library(world.jobs), Barrier()
+    memory, parsed, barrier = Memory(), ParsedFlows(world.jobs), Barrier()
     provenance = Provenance(world.clock)
-    gate = GroupGate(caches, queue.add, Starts(caches, memory, library, provenance).is_evident)
+    gate = GroupGate(caches, queue.add, Starts(caches, memory, parsed, provenance).is_evident)
     counts = FlowMetrics(metrics.registry)
     handover = Handover(flows.cache, world.clock, counts.start_latency.observe)
     flows.add_handler(handover.flow_changed)
@@ -112,7 +112,7 @@ def build(settings: Settings, world: World) -> App:
     wakes = Wakes(
         caches,
         memory,
-        library,
+        parsed,
         provenance,
         queue.add,
         is_flow_echo=partial(_is_echo, barrier, flows),
@@ -123,7 +123,7 @@ def build(settings: Settings, world: World) -> App:
     pods.add_handler(wakes.pod_changed)
     events = EventRecorder(world.client, world.clock, component="zen-flow-controller")
     reconciler = JobFlowReconciler(
-        Observer(caches, library, memory, Rivals(caches, library, gate), provenance, world.client, clock=world.clock),
+        Observer(caches, parsed, memory, Rivals(caches, parsed, gate), provenance, world.client, clock=world.clock),
         Applier(world.client, jobs, barrier, memory, journal, provenance, clock=world.clock, parallel=world.parallel),
         StatusWriter(world.client, flows, barrier, memory, events, journal, clock=world.clock),
         gate,

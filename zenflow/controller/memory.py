@@ -4,6 +4,7 @@ Losing it costs nothing but time: a refused request is made again, a deleted Job
 recorded name. It is therefore never written anywhere, and a restart begins with none of it.
 """
 
+import sys
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -73,6 +74,9 @@ class Notes:
     failures: dict[str, datetime] = field(default_factory=dict)  # by Job UID: when it was first seen without a cause
     answers: dict[str, Answer] = field(default_factory=dict)  # by UID of a Job or Pod that does not get going
     unpublished_since: float | None = None  # monotonic
+    published_version: str = ""  # of the flow, as our latest status made it
+    status_room: int = sys.maxsize  # bytes; a status of more was refused
+    outgrown_at: int | None = None  # the flow's size without its status, which left no room for the least one
 
 
 class Memory:

@@ -1,7 +1,7 @@
 """The five resource types the controller reads, as slim structs decoded straight from the watch line.
 
 Of a Job or a Pod only what a decision reads becomes a Python object. A JobFlow's spec and status stay
-raw here: the spec is parsed once per generation (`controller.library`), the status when it is looked at.
+raw here: the spec is parsed once per generation (`controller.parsed_flows`), the status when it is looked at.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 import msgspec
 
 from zenflow.api import names
-from zenflow.api.types import ConcurrencyPolicy, FlowPhase
+from zenflow.api.types import DEFAULT_TTL_SECONDS, ConcurrencyPolicy, FlowPhase, StepPhase
 from zenflow.runtime.cache import Key, ObjectMeta, OwnerReference
 from zenflow.runtime.client import Page, Resource
 from zenflow.runtime.decoding import decode
@@ -172,7 +172,11 @@ def groups_of(meta: ObjectMeta) -> tuple[str, ...]:
 
 
 class FlowRecord(msgspec.Struct, frozen=True):
-    """A JobFlow as the cache keeps it; `group` and the rest are what other flows must know of it."""
+    """A JobFlow as the cache keeps it; `group` and the rest are what other flows must know of it.
+
+    Of one that has ended only what its deletion needs: neither spec nor status, labels nor annotations. `size` is that
+    of the object as JSON without its status, in bytes. `ttl` is in seconds, the default where the spec says it badly.
+    """
 
     metadata: ObjectMeta
     spec: bytes
@@ -183,11 +187,16 @@ class FlowRecord(msgspec.Struct, frozen=True):
     has_started: bool
     has_ended: bool
     phase: FlowPhase | None = None  # None: no status yet
+    ttl: int = DEFAULT_TTL_SECONDS
+    completed_at: datetime | None = None
+    size: int = 0
+    failed_jobs: frozenset[str] = frozenset()  # once it has ended: UIDs of Jobs that may have to be stopped still
 
 
 class _Policy(msgspec.Struct, frozen=True, rename="camel"):
     concurrency_policy: str = ConcurrencyPolicy.FORBID
     concurrency_group: str = ""
+    ttl_seconds_after_finished: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _SpecOnly(msgspec.Struct, frozen=True, rename="camel"):
@@ -195,9 +204,23 @@ class _SpecOnly(msgspec.Struct, frozen=True, rename="camel"):
     suspend: bool = False
 
 
+class _Ref(msgspec.Struct, frozen=True):
+    uid: str = ""
+
+
+class _StepOnly(msgspec.Struct, frozen=True, rename="camel"):
+    phase: str = ""
+    job_ref: _Ref = _Ref()
+
+
+class _StepsOnly(msgspec.Struct, frozen=True):
+    steps: tuple[_StepOnly, ...] = ()
+
+
 class _PhaseOnly(msgspec.Struct, frozen=True, rename="camel"):
     phase: str = ""
     start_time: str = ""
+    completion_time: str = ""
 
 
 class _RawFlow(msgspec.Struct, frozen=True):
@@ -211,6 +234,7 @@ _decode_pod = msgspec.json.Decoder(Pod).decode
 _decode_raw_flow = msgspec.json.Decoder(_RawFlow).decode
 _decode_spec = msgspec.json.Decoder(_SpecOnly).decode
 _decode_phase = msgspec.json.Decoder(_PhaseOnly).decode
+_decode_steps = msgspec.json.Decoder(_StepsOnly).decode
 
 
 class _MetadataOnly(msgspec.Struct, frozen=True):
@@ -300,18 +324,37 @@ def decode_flow(line: bytes) -> FlowRecord:
     policy = spec.execution_policy
     phase = _phase_of(raw)
     meta = raw.metadata
-    answers = {key: value for key, value in meta.annotations.items() if key.startswith(_ANSWERS)}
+    has_ended = phase.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED)
+    answers = {key: value for key, value in meta.annotations.items() if key.startswith(_ANSWERS) and not has_ended}
     return FlowRecord(
         metadata=msgspec.structs.replace(meta, labels={}, annotations=answers, owner_references=()),
-        spec=bytes(raw.spec),
-        status=bytes(raw.status),
+        spec=b"" if has_ended else bytes(raw.spec),
+        status=b"" if has_ended else bytes(raw.status),
         group=names.concurrency_group(policy.concurrency_group, meta.generate_name, meta.name),
         policy=_policy_named(policy.concurrency_policy),
         is_suspended=spec.suspend,
         has_started=bool(phase.start_time),
-        has_ended=phase.phase in (FlowPhase.SUCCEEDED, FlowPhase.FAILED),
+        has_ended=has_ended,
         phase=_PHASES.get(phase.phase),
+        ttl=_seconds(policy.ttl_seconds_after_finished),
+        completed_at=_moment(phase.completion_time),
+        size=len(line) - len(bytes(raw.status)),
+        failed_jobs=_failed_jobs(raw) if has_ended else frozenset(),
     )
+
+
+def _seconds(raw: msgspec.Raw) -> int:
+    """A TTL; one that is wrong or left out is the default."""
+    text = bytes(raw)
+    return int(text) if text.isdigit() and len(text) < 11 and int(text) < 2**31 else DEFAULT_TTL_SECONDS
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 _PHASES = {phase.value: phase for phase in FlowPhase}
@@ -329,6 +372,14 @@ def _phase_of(raw: _RawFlow) -> _PhaseOnly:
         return decode(_decode_phase, raw.status, "status")
     except Undecodable:
         return _PhaseOnly()
+
+
+def _failed_jobs(raw: _RawFlow) -> frozenset[str]:
+    try:
+        steps = decode(_decode_steps, raw.status, "status").steps
+    except Undecodable:
+        return frozenset()
+    return frozenset(step.job_ref.uid for step in steps if step.phase == StepPhase.FAILED and step.job_ref.uid)
 
 
 def _policy_named(name: str) -> ConcurrencyPolicy:

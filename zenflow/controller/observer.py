@@ -15,7 +15,6 @@ from zenflow.api.types import FlowMeta, JobFlow, JobRef, Step, StepPhase, StepSt
 from zenflow.controller.caches import BY_OWNER, Caches
 from zenflow.controller.evidence import exits_of, suspension_of, trouble_of, unreadable_of
 from zenflow.controller.inquiry import Inquiry, standstill_of
-from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory, Notes
 from zenflow.controller.objects import (
     JOBS,
@@ -29,7 +28,8 @@ from zenflow.controller.objects import (
     readable,
     remains_of,
 )
-from zenflow.controller.ownership import flow_uid, has_place, is_attempt, is_pod_of
+from zenflow.controller.ownership import flow_uid, has_marks, has_place, is_attempt, is_pod_of
+from zenflow.controller.parsed_flows import ParsedFlows
 from zenflow.controller.provenance import Origin, Provenance
 from zenflow.controller.rivals import Rivals
 from zenflow.dag.snapshot import JOB_DELETED, Attempt, ContainerExit, Outcome, Snapshot, Trouble
@@ -48,7 +48,7 @@ class Observer:
     def __init__(  # noqa: PLR0913 - the composition root hands in each part by name
         self,
         caches: Caches,
-        library: Library,
+        parsed: ParsedFlows,
         memory: Memory,
         rivals: Rivals,
         provenance: Provenance,
@@ -57,7 +57,7 @@ class Observer:
         clock: Clock,
     ) -> None:
         self._caches = caches
-        self._library = library
+        self._parsed = parsed
         self._memory = memory
         self._rivals = rivals
         self._provenance = provenance
@@ -71,16 +71,19 @@ class Observer:
         record = self._caches.flows.get(key)
         if record is None:
             return None
-        reading = self._library.reading(record)
-        flow = JobFlow.model_construct(metadata=_meta(record), spec=reading.spec, status=self._library.status(record))
+        if record.has_ended:
+            return self._after_the_end(record)
+        reading = self._parsed.reading(record)
+        flow = JobFlow.model_construct(metadata=_meta(record), spec=reading.spec, status=self._parsed.status(record))
         notes = self._memory.of(record.metadata.uid)
+        problems = (*reading.problems, *_size_problems(record, notes))
         templates = reading.spec.resource_templates if reading.graph else None
         has_templates = templates and (templates.volume_claim_templates or templates.config_map_templates)
         return Snapshot(
             now=self._clock.now(),
             flow=flow,
-            graph=reading.graph,
-            problems=reading.problems,
+            graph=None if problems else reading.graph,
+            problems=problems,
             attempts=self._attempts(flow, notes),
             rivals=self._rivals.of(record),
             leftovers=self._rivals.leftovers(record),
@@ -88,6 +91,20 @@ class Observer:
             resource_refusals=dict(notes.resource_refusals),
             resources_ready=notes.resources_ready or not has_templates,
         )
+
+    def _after_the_end(self, record: FlowRecord) -> Snapshot:
+        """A flow that has ended, and what still runs of it: nothing is read of it, nothing remembered."""
+        flow = JobFlow.model_construct(
+            metadata=_meta(record), spec=self._parsed.reading(record).spec, status=self._parsed.status(record)
+        )
+        known = self._memory.find(record.metadata.uid)
+        attempts: dict[str, tuple[Attempt, ...]] = defaultdict(tuple)
+        for job in self._caches.jobs.by_index(BY_OWNER, record.metadata.uid):
+            is_ours = job.metadata.uid in record.failed_jobs or self._provenance.of(job, known) is not Origin.FOREIGN
+            if is_ours and has_marks(job) and not job.is_finished:
+                ended = StepStatus(name=job.step, phase=StepPhase.FAILED)
+                attempts[job.step] += (self._attempt(job, ended, known or Notes()),)
+        return Snapshot(now=self._clock.now(), flow=flow, graph=None, attempts=attempts)
 
     def _attempts(self, flow: JobFlow, notes: Notes) -> Mapping[str, tuple[Attempt, ...]]:
         by_step: dict[str, dict[int, Attempt]] = defaultdict(dict)
@@ -235,6 +252,14 @@ def _is_behind(job: Job, status: StepStatus | None) -> bool:
 def _number(status: StepStatus) -> int:
     """The attempt that the record tells of, whatever somebody wrote into it."""
     return min(max(status.retry_count, 0) + 1, names.MAX_ATTEMPTS)
+
+
+def _size_problems(record: FlowRecord, notes: Notes) -> tuple[str, ...]:
+    """That the object has no room for a status, as writing one has shown; until it is smaller."""
+    if notes.outgrown_at is None or record.size < notes.outgrown_at:
+        return ()
+    text = f"Too long: the object has {record.size} bytes and no room for its status"
+    return (f"metadata: {text}; remove annotations, labels or finalizers, or make the spec smaller",)
 
 
 def _is_recorded(job: Job, recorded: StepStatus | None) -> bool:

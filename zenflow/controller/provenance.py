@@ -13,10 +13,10 @@ from enum import Enum, auto
 
 from zenflow.api.types import StepStatus
 from zenflow.controller.caches import BY_OWNER, Caches
-from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory, Notes
 from zenflow.controller.objects import FlowRecord, Job
 from zenflow.controller.ownership import has_marks, has_place, is_attempt
+from zenflow.controller.parsed_flows import ParsedFlows
 from zenflow.runtime.clock import Clock
 
 # A request of the process before may still be carried out so long after its end: the API server's own limit for a
@@ -92,10 +92,10 @@ class Provenance:
 class Starts:
     """Which flows have started although no status says so yet: a crash may have come between Jobs and report."""
 
-    def __init__(self, caches: Caches, memory: Memory, library: Library, provenance: Provenance) -> None:
+    def __init__(self, caches: Caches, memory: Memory, parsed: ParsedFlows, provenance: Provenance) -> None:
         self._caches = caches
         self._memory = memory
-        self._library = library
+        self._parsed = parsed
         self._provenance = provenance
 
     def is_evident(self, flow: FlowRecord) -> bool:
@@ -105,5 +105,5 @@ class Starts:
         ours = [job for job in jobs if self._provenance.of(job, notes) is not Origin.FOREIGN]
         if not ours:
             return False
-        steps = {step.name: step for step in self._library.reading(flow).spec.steps}
+        steps = {step.name: step for step in self._parsed.reading(flow).spec.steps}
         return any(job.step in steps and has_place(job, steps[job.step]) for job in ours)

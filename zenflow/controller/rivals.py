@@ -11,18 +11,18 @@ from zenflow.api.types import ConcurrencyPolicy
 from zenflow.controller.caches import BUSY, Caches, group_of
 from zenflow.controller.group_gate import GroupGate
 from zenflow.controller.group_line import Member
-from zenflow.controller.library import Library
 from zenflow.controller.objects import FlowRecord, Job, Pod
 from zenflow.controller.ownership import is_attempt, is_attempts_pod
+from zenflow.controller.parsed_flows import ParsedFlows
 from zenflow.dag.snapshot import Rival
 
 
 class Rivals:
     """Lists other flows and leftover children of a group, as far as one flow has to look at them."""
 
-    def __init__(self, caches: Caches, library: Library, gate: GroupGate) -> None:
+    def __init__(self, caches: Caches, parsed: ParsedFlows, gate: GroupGate) -> None:
         self._caches = caches
-        self._library = library
+        self._parsed = parsed
         self._gate = gate
 
     def of(self, record: FlowRecord) -> tuple[Rival, ...]:
@@ -64,7 +64,7 @@ class Rivals:
     def _is_invalid(self, member: Member) -> bool:
         """A spec is read only where something depends on it: a flow replaces nobody by mistake."""
         record = self._caches.flows.get(member.key)
-        return record is not None and bool(self._library.reading(record).problems)
+        return record is not None and bool(self._parsed.reading(record).problems)
 
     def _jobs_left(self, record: FlowRecord) -> Iterator[str]:
         for job in self._caches.jobs.by_index(BUSY, group_of(record)):

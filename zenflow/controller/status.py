@@ -6,15 +6,19 @@ nothing, for what happens next is derived from the Jobs.
 """
 
 from collections.abc import Mapping
+from itertools import chain
+from typing import Any
 
 import msgspec
 
+from zenflow.api import sizes
 from zenflow.api.names import API_VERSION, KIND
-from zenflow.api.types import JobFlow, JobFlowStatus, JobRef, StepStatus
+from zenflow.api.types import JobFlow, JobFlowStatus, JobRef, StepPhase, StepStatus
 from zenflow.controller.announcements import announce
 from zenflow.controller.journal import Journal
-from zenflow.controller.memory import Memory
+from zenflow.controller.memory import Memory, Notes
 from zenflow.controller.objects import JOBFLOWS, FlowRecord, decode_metadata
+from zenflow.dag import small_statuses
 from zenflow.dag.actions import Decision
 from zenflow.runtime.barrier import Barrier
 from zenflow.runtime.cache import Key
@@ -73,42 +77,96 @@ class StatusWriter:
             left = notes.unpublished_since + interval(len(flow.spec.steps)) - now
             if left > 0:
                 return left
-        status = _with_uids(decision.status, job_uids)
-        version = self._write(key, flow, status)
+        status = small_statuses.bounded(_with_uids(decision.status, job_uids))
+        status = small_statuses.noted_again(status, flow.status)
+        written = self._write(key, flow, status, notes)
+        if written is None:
+            return 0.0  # the observer knows now, and the flow will end for it
         notes.unpublished_since = None
+        if written != flow.status:
+            self._tell(flow, _told(flow.status, status, written), notes.published_version)
+        return None
+
+    def _write(self, key: Key, flow: JobFlow, status: JobFlowStatus, notes: Notes) -> JobFlowStatus | None:
+        """Write the status, or the largest of its smaller ones that the object has room for.
+
+        None where not even the least fits and the flow has not ended: `notes` say so. Of one that has ended the last
+        resort is tried whatever the object's size.
+        """
+        record = self._flows.cache.get(key)
+        size = record.size if record is not None else 0
+        room = min(sizes.MAX_OBJECT - size, notes.status_room)
+        for candidate in chain((status,), small_statuses.smaller(status)):
+            if candidate == flow.status:
+                return candidate  # all that can be said of it is on record
+            body = encode(candidate, is_terse=candidate is not status)
+            if sizes.stored(body) > room and candidate.steps:
+                continue
+            try:
+                self._patch(key, flow, body, notes)
+            except ApiError as error:
+                if not (_is_too_large(error) and candidate.steps):
+                    raise
+                room = notes.status_room = len(body) - 1
+            else:
+                return candidate
+        notes.outgrown_at = size
+        return None
+
+    def _patch(self, key: Key, flow: JobFlow, body: bytes, notes: Notes) -> None:
+        """Replace the whole status. A resourceVersion in a patch makes it conditional."""
+        patch = [
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": flow.metadata.resource_version},
+            {"op": "add", "path": "/status", "value": msgspec.Raw(body)},
+        ]
+        answer = self._client.patch(
+            JOBFLOWS,
+            key.name,
+            msgspec.json.encode(patch),
+            key.namespace,
+            content_type=JSON_PATCH,
+            subresource="status",
+        )
+        version = decode_metadata(answer).resource_version
         self._barrier.expect(key, self._flows.of(key.namespace), version)
+        notes.published_version = version
+
+    def _tell(self, flow: JobFlow, status: JobFlowStatus, version: str) -> None:
         reference = _reference(flow, version)
         for one in announce(flow.status, status):
             self._events.record(reference, one.type, one.reason, one.message)
         self._journal.published(flow, status)
-        return None
-
-    def _write(self, key: Key, flow: JobFlow, status: JobFlowStatus) -> str:
-        try:
-            return self._patch(key, flow, status)
-        except ApiError as error:
-            if not _is_too_large(error):
-                raise
-            return self._patch(key, flow, shrink(status))
-
-    def _patch(self, key: Key, flow: JobFlow, status: JobFlowStatus) -> str:
-        """Replace the whole status. A resourceVersion in a patch makes it conditional."""
-        patch = [
-            {"op": "replace", "path": "/metadata/resourceVersion", "value": flow.metadata.resource_version},
-            {"op": "add", "path": "/status", "value": status.model_dump(mode="json", by_alias=True, exclude_none=True)},
-        ]
-        body = msgspec.json.encode(patch)
-        answer = self._client.patch(
-            JOBFLOWS, key.name, body, key.namespace, content_type=JSON_PATCH, subresource="status"
-        )
-        return decode_metadata(answer).resource_version
 
 
-def shrink(status: JobFlowStatus) -> JobFlowStatus:
-    """A status small enough for any store, which says that it was cut."""
-    note = "Details of steps were left out: the object would have been too large. "
-    steps = tuple(step.model_copy(update={"message": None}) for step in status.steps)
-    return status.model_copy(update={"message": note + (status.message or ""), "steps": steps})
+def encode(status: JobFlowStatus, *, is_terse: bool) -> bytes:
+    """As JSON; tersely, without what an entry of a step says by leaving it out."""
+    value = status.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"steps"})
+    steps = [step.model_dump(mode="json", by_alias=True, exclude_none=True) for step in status.steps]
+    return msgspec.json.encode({**value, "steps": [_terse(step) for step in steps] if is_terse else steps})
+
+
+def _terse(step: dict[str, Any]) -> dict[str, Any]:
+    job = step.get("jobRef")
+    if job is not None and not job.get("uid"):
+        step = {**step, "jobRef": {"name": job["name"]}}
+    return {key: value for key, value in step.items() if not (key == "retryCount" and value == 0)}
+
+
+def _told(before: JobFlowStatus, status: JobFlowStatus, written: JobFlowStatus) -> JobFlowStatus:
+    """What Events and metrics are told: the whole of each step whose record has changed, and nothing twice."""
+    if written is status:
+        return status
+    was = {step.name: step for step in before.steps}
+    now = {step.name: step for step in written.steps}
+    steps = (
+        step if was.get(step.name) != now.get(step.name) else was.get(step.name) or _unstarted(step.name)
+        for step in status.steps
+    )
+    return status.model_copy(update={"steps": tuple(steps)})
+
+
+def _unstarted(name: str) -> StepStatus:
+    return StepStatus(name=name, phase=StepPhase.PENDING)
 
 
 def _with_uids(status: JobFlowStatus, job_uids: Mapping[str, str]) -> JobFlowStatus:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from zenflow.controller.caches import Caches
 from zenflow.controller.evidence import exits_of, is_news
-from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory
 from zenflow.controller.objects import UNREADABLE, FlowRecord, Job, Pod
 from zenflow.controller.ownership import has_marks, is_attempts_pod, is_pod_of
+from zenflow.controller.parsed_flows import ParsedFlows
 from zenflow.controller.provenance import Origin, Provenance
 from zenflow.runtime.cache import Key
 
@@ -30,7 +30,7 @@ class Wakes:
         self,
         caches: Caches,
         memory: Memory,
-        library: Library,
+        parsed: ParsedFlows,
         provenance: Provenance,
         wake: Callable[[Key], None],
         *,
@@ -39,7 +39,7 @@ class Wakes:
     ) -> None:
         self._caches = caches
         self._memory = memory
-        self._library = library
+        self._parsed = parsed
         self._provenance = provenance
         self._wake = wake
         self._is_flow_echo = is_flow_echo
@@ -53,7 +53,7 @@ class Wakes:
             self._wake(record.metadata.key)
         if new is None or new.has_ended:
             self._memory.forget(record.metadata.uid)
-            self._library.forget(record.metadata.uid)
+            self._parsed.forget(record.metadata.uid)
 
     def job_changed(self, old: Job | None, new: Job | None) -> None:
         """The flow that it was made for. A deletion is noted: no cache shows it any more."""

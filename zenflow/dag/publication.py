@@ -43,10 +43,17 @@ def publish(
 
 def _is_urgent(before: JobFlowStatus, after: JobFlowStatus) -> bool:
     """A new phase and what no Job shows, or not for long, is written at once; the rest is coalesced."""
-    if before.phase is not after.phase or len(before.steps) != len(after.steps):
+    if before.phase is not after.phase or not before.steps:
         return True
-    pairs = zip(before.steps, after.steps, strict=True)
-    return any(was is not now and _is_news(was, now) for was, now in pairs)
+    return any(was is not now and _is_news(was, now) for was, now in _pairs(before, after))
+
+
+def _pairs(before: JobFlowStatus, after: JobFlowStatus) -> Iterable[tuple[StepStatus, StepStatus]]:
+    """Each step as it was and as it is; one that had no entry was Pending, as a big flow's status leaves it out."""
+    if len(before.steps) == len(after.steps):
+        return zip(before.steps, after.steps, strict=True)
+    known = {status.name: status for status in before.steps}
+    return ((known.get(now.name) or StepStatus(name=now.name, phase=StepPhase.PENDING), now) for now in after.steps)
 
 
 def _is_news(was: StepStatus, now: StepStatus) -> bool:

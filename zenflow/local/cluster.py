@@ -18,6 +18,7 @@ import structlog
 from zenflow.local.apiserver.admission import Admission, AdmissionRequest, AdmissionResponse, Operation, Phase
 from zenflow.local.apiserver.registry import ResourceType
 from zenflow.local.apiserver.server import ApiServer
+from zenflow.local.apiserver.storage.store import MAX_OBJECT
 from zenflow.local.containers.engine import EngineLauncher
 from zenflow.local.containers.host import HostExecutor
 from zenflow.local.containers.launcher import Launcher
@@ -71,9 +72,10 @@ class LocalCluster:
 
     `executor` makes what runs the containers, at most `slots` Pods at once (None: no limit). `random` gives numbers in
     [0, 1): names and uids come from it. `admission` sees every write. Without `recording` no Events are recorded.
+    `max_object` is the largest object that is stored, in bytes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two have a default
         self,
         executor: Callable[[ApiServer], Executor],
         *,
@@ -82,8 +84,11 @@ class LocalCluster:
         admission: Sequence[Admission] = (),
         recording: Recording | None = None,
         slots: int | None = None,
+        max_object: int = MAX_OBJECT,
     ) -> None:
-        self.api = api = ApiServer(clock=clock, uid=partial(make_uid, random), admission=(assign_node, *admission))
+        self.api = api = ApiServer(
+            clock=clock, uid=partial(make_uid, random), admission=(assign_node, *admission), max_object=max_object
+        )
         self.executor = executor(api)
         self._clock = clock
         self._changed = threading.Event()  # set whenever a step may have something to do

@@ -9,7 +9,6 @@ import pytest
 
 from zenflow.api.types import ConcurrencyPolicy
 from zenflow.api.validation import MAX_DEPTH
-from zenflow.controller.library import read
 from zenflow.controller.objects import (
     FlowRecord,
     Job,
@@ -21,6 +20,7 @@ from zenflow.controller.objects import (
     decode_pod,
     remains_of,
 )
+from zenflow.controller.parsed_flows import read
 from zenflow.runtime.errors import Undecodable
 
 

@@ -14,9 +14,9 @@ from zenflow.api.names import LABEL_ATTEMPT, LABEL_FLOW, LABEL_FLOW_UID, LABEL_S
 from zenflow.controller.app import informers
 from zenflow.controller.caches import Caches
 from zenflow.controller.group_gate import GroupGate
-from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory
 from zenflow.controller.observer import EVIDENCE_PATIENCE, Observer
+from zenflow.controller.parsed_flows import ParsedFlows
 from zenflow.controller.provenance import LATE, Provenance
 from zenflow.controller.rivals import Rivals
 from zenflow.dag.snapshot import JOB_DELETED, Attempt, Outcome, Snapshot
@@ -47,8 +47,8 @@ class World:
         self.jobs.add_handler(self.provenance.job_changed)
         self.memory, self.name, self.job_uid = Memory(), job_name("etl", self.uid, "load", 1), ""
         client, caches = Client(self.server.api), Caches(self.flows.cache, self.jobs.cache, self.pods.cache)
-        rivals = Rivals(caches, Library(), GroupGate(caches, lambda key: None, lambda record: False))
-        self._observer = Observer(caches, Library(), self.memory, rivals, self.provenance, client, clock=self.clock)
+        rivals = Rivals(caches, ParsedFlows(), GroupGate(caches, lambda key: None, lambda record: False))
+        self._observer = Observer(caches, ParsedFlows(), self.memory, rivals, self.provenance, client, clock=self.clock)
         self.see(self.flows, FLOWS)
 
     def see(self, informer: Informer[Any], url: str) -> None:

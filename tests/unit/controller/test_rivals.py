@@ -11,9 +11,9 @@ from zenflow.api.names import ANNOTATION_GROUP, job_name
 from zenflow.controller.app import informers
 from zenflow.controller.caches import Caches
 from zenflow.controller.group_gate import GroupGate
-from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory
 from zenflow.controller.objects import FlowRecord
+from zenflow.controller.parsed_flows import ParsedFlows
 from zenflow.controller.provenance import Provenance, Starts
 from zenflow.controller.rivals import Rivals
 from zenflow.dag.snapshot import Rival
@@ -29,11 +29,11 @@ class Group:
     def __init__(self) -> None:
         (self.flows,), (self.jobs,), (self.pods,) = informers()
         caches = Caches(self.flows.cache, self.jobs.cache, self.pods.cache)
-        starts = Starts(caches, Memory(), Library(), Provenance(VirtualClock()))
+        starts = Starts(caches, Memory(), ParsedFlows(), Provenance(VirtualClock()))
         gate = GroupGate(caches, lambda key: None, starts.is_evident)
         self.flows.add_handler(gate.flow_changed)
         self.jobs.add_handler(gate.job_changed)
-        self._rivals = Rivals(caches, Library(), gate)
+        self._rivals = Rivals(caches, ParsedFlows(), gate)
         self.flow("ours")
 
     def flow(self, name: str, *, policy: Any = None, steps: Any = None, **parts: Any) -> None:

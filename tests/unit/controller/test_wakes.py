@@ -10,8 +10,8 @@ from tests.support.transport import event
 from zenflow.api.names import LABEL_ATTEMPT, LABEL_FLOW, LABEL_FLOW_UID, LABEL_STEP, job_name
 from zenflow.controller.app import informers
 from zenflow.controller.caches import Caches
-from zenflow.controller.library import Library
 from zenflow.controller.memory import Memory
+from zenflow.controller.parsed_flows import ParsedFlows
 from zenflow.controller.provenance import Provenance
 from zenflow.controller.wakes import Wakes
 from zenflow.runtime.barrier import Barrier
@@ -35,7 +35,7 @@ class World:
         wakes = Wakes(
             Caches(self.flows.cache, self.jobs.cache, self.pods.cache),
             Memory(),
-            Library(),
+            ParsedFlows(),
             Provenance(VirtualClock()),
             self._wake,
             is_flow_echo=partial(self.barrier.is_echo, self.flows),

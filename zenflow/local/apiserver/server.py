@@ -17,7 +17,7 @@ from zenflow.local.apiserver.requests import routes
 from zenflow.local.apiserver.requests.options import ListOptions, list_options
 from zenflow.local.apiserver.state import Call, State
 from zenflow.local.apiserver.storage.rendering import rendered
-from zenflow.local.apiserver.storage.store import Store
+from zenflow.local.apiserver.storage.store import MAX_OBJECT, Store
 from zenflow.local.apiserver.storage.watching import Selection, Watch, WatchStart
 from zenflow.local.apiserver.verbs import create_update, deleting, listing, patching, pod_logs
 from zenflow.local.apiserver.verbs.create_update import Answer
@@ -33,7 +33,8 @@ class ApiServer:
     """A kube-apiserver in this process, safe to use from several threads, with no thread of its own.
 
     `clock` gives creation times and ends watches, `uid` every uid and generated name.
-    `history` is how many events of each resource a watch may lag behind before it is told 410.
+    `history` is how many events of each resource a watch may lag behind before it is told 410. `max_object` is the
+    largest object that is stored, in bytes.
     """
 
     def __init__(
@@ -43,8 +44,9 @@ class ApiServer:
         uid: Callable[[], str],
         admission: Sequence[Admission] = (),
         history: int = 10_000,
+        max_object: int = MAX_OBJECT,
     ) -> None:
-        self.store = Store(history)
+        self.store = Store(history, max_object=max_object)
         self._state = State(self.store, clock, uid, admission)
         self._logs: LogSource | None = None
         for name in _INITIAL_NAMESPACES:

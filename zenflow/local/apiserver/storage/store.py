@@ -20,6 +20,14 @@ _HISTORY_BYTES = 32 * 2**20
 """A journal also forgets when it holds more than this: big objects must not fill the memory."""
 
 
+MAX_OBJECT = 1_572_700
+"""The largest object, in bytes of JSON: etcd takes requests of 1.5 MiB, of which its key and frame are a part."""
+
+
+class ObjectTooLarge(Exception):
+    """The store takes no object of that size; nothing was written."""
+
+
 def object_key(namespace: str, name: str) -> str:
     """Where an object lies in its storage; the order of keys is the order of lists."""
     return f"{namespace}/{name}" if namespace else name
@@ -157,8 +165,9 @@ class Storage:
 class Store:
     """All storages, and the one counter. `lock` guards everything here; `wait` is how others sleep until a write."""
 
-    def __init__(self, history: int) -> None:
+    def __init__(self, history: int, *, max_object: int = MAX_OBJECT) -> None:
         self.lock = threading.RLock()
+        self._max_object = max_object
         self.version = 1
         self._written = threading.Condition(self.lock)
         self._listeners: list[Callable[[], None]] = []
@@ -170,11 +179,14 @@ class Store:
         return self._storages.get(name) or self._storages.setdefault(name, Storage(self._history))
 
     def put(self, name: str, key: str, decoded: dict[str, Any]) -> Entry:
-        """Write an object under the next version. The store owns `decoded` from here on."""
+        """Write an object under the next version. The store owns `decoded` from here on. Raises ObjectTooLarge."""
         with self.lock:
             previous = self.storage(name).entries.get(key)
             type_ = ChangeType.MODIFIED if previous else ChangeType.ADDED
-            return self._write(name, type_, self._numbered(key, decoded), previous)
+            entry = self._numbered(key, decoded)
+            if _stored_size(entry.encoded) > self._max_object:
+                raise ObjectTooLarge
+            return self._write(name, type_, entry, previous)
 
     def remove(self, name: str, key: str, last_state: dict[str, Any] | None = None) -> Entry:
         """Delete an object; watchers see `last_state` (default: as it was) under the next version."""
@@ -204,3 +216,8 @@ class Store:
         """Block until something newer than a version was written, or `timeout` seconds passed; whether it was."""
         with self._written:
             return self._written.wait_for(lambda: self.version > version, timeout)
+
+
+def _stored_size(encoded: bytes) -> int:
+    """The real server writes `<`, `>` and `&` as six characters each."""
+    return len(encoded) + 5 * (encoded.count(b"<") + encoded.count(b">") + encoded.count(b"&"))

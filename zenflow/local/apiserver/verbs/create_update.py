@@ -12,7 +12,7 @@ from zenflow.local.apiserver.requests.options import WriteOptions, write_options
 from zenflow.local.apiserver.requests.routes import Target
 from zenflow.local.apiserver.state import Call, State
 from zenflow.local.apiserver.storage.rendering import rendered
-from zenflow.local.apiserver.storage.store import Entry, object_key
+from zenflow.local.apiserver.storage.store import Entry, ObjectTooLarge, object_key
 from zenflow.local.apiserver.verbs import bodies, consequences
 from zenflow.runtime.errors import Cause
 
@@ -75,9 +75,16 @@ def _store_new(state: State, call: Call, new: Object, options: WriteOptions) -> 
         raise refusals.already_exists(call.type, name)
     if options.dry_run:
         return rendered(call.type, Entry(key, 0, new))
-    entry = state.store.put(call.type.storage_name, key, new)
+    entry = _put(state, call, key, new)
     consequences.written(state, call.type, entry)
     return rendered(call.type, entry)
+
+
+def _put(state: State, call: Call, key: str, new: Object) -> Entry:
+    try:
+        return state.store.put(call.type.storage_name, key, new)
+    except ObjectTooLarge:
+        raise refusals.internal("etcdserver: request is too large") from None
 
 
 def _readmitted(state: State, call: Call, new: Object, admitted: Object | None) -> Object:
@@ -194,7 +201,7 @@ def _store_update(state: State, call: Call, old: Entry, new: Object, options: Wr
     if is_finished(new["metadata"]):
         consequences.remove(state, call.type, old.key)
         return rendered(call.type, Entry(old.key, old.version, new))
-    entry = state.store.put(call.type.storage_name, old.key, new)
+    entry = _put(state, call, old.key, new)
     consequences.written(state, call.type, entry)
     return rendered(call.type, entry)
 
