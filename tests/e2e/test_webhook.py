@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.control_plane import ControlPlane, free_ports
-from tests.e2e import gates, policies
+from tests.e2e import children, gates, policies
 from tests.e2e.flows import flow, step
 from tests.e2e.gates import GATES, Gate, gate
 from tests.e2e.people import People, people_of
@@ -119,6 +119,14 @@ def test_rights(people: People, way: str, case: Case) -> None:
 def test_a_manual_step_waits_for_its_answer(submitted: Target, people: People, way: str, each: Gate) -> None:
     """As by the policies alone."""
     each.check(submitted, people, f"{way}-{each.id}")
+
+
+@pytest.mark.proves("security.children")
+def test_a_stranger_makes_nothing_that_looks_like_a_child(people: People, way: str) -> None:
+    """And those who make them don't come to the webhook."""
+    children.give_rights(people)
+    children.check_strangers(people)
+    children.check_those_who_may(people)
 
 
 @pytest.mark.proves("approval.webhook-cycles")

@@ -33,11 +33,12 @@ class RawApi:
         token = settings.auth_settings().get("BearerToken")
         self._headers = {**HEADERS, **({"Authorization": str(token["value"])} if token else {})}
 
-    def request(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    def request(self, method: str, path: str, body: bytes | None = None, *, content_type: str = "") -> bytes:
         """The whole answer. Raises Refused."""
         # A kept connection may have been closed meanwhile; only what changes nothing is asked again.
         retries = 2 if method == "GET" else False
-        answer = self._pool.request(method, self._host + path, body=body, headers=self._headers, retries=retries)
+        headers = {**self._headers, **({"Content-Type": content_type} if content_type else {})}
+        answer = self._pool.request(method, self._host + path, body=body, headers=headers, retries=retries)
         if answer.status >= 300:
             raise Refused(method, path, answer.status, answer.data)
         return bytes(answer.data)

@@ -8,9 +8,10 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from zenflow.api import approvals, editing, validation
+from zenflow.api import approvals, children, editing, validation
 from zenflow.api.editing import May, Object, Right
 from zenflow.api.job_schema import JobSchema
 from zenflow.api.names import GROUP, KIND, PLURAL
@@ -31,6 +32,7 @@ class Verdict:
     annotations: Mapping[str, str] | None = None
     problems: tuple[Problem, ...] = ()
     forbidden: str = ""
+    resource: str = f"{PLURAL}.{GROUP}"
 
     @property
     def is_allowed(self) -> bool:
@@ -39,7 +41,7 @@ class Verdict:
     def status(self, name: str) -> dict[str, Any]:
         """The refusal as the API server would word it: a meta/v1 Status with code, reason, message and causes."""
         if self.forbidden:
-            message = f'{PLURAL}.{GROUP} "{name}" is forbidden: {self.forbidden}'
+            message = f'{self.resource} "{name}" is forbidden: {self.forbidden}'
             return {"code": 403, "reason": "Forbidden", "message": message}
         causes = [{"reason": p.reason.cause, "message": p.detail, "field": p.field} for p in self.problems]
         return {
@@ -102,7 +104,9 @@ def review(
     may: Callable[[Mapping[str, Any], Right], bool],
     jobs: JobSchema | None = None,
 ) -> dict[str, Any]:
-    """Answer an AdmissionReview of the mutating or the validating webhook. Raises MalformedReview.
+    """Answer an AdmissionReview of the mutating or the validating webhook, of a flow, a Job or a Pod.
+
+    Raises MalformedReview.
 
     `may` gets the request (`userInfo`, `namespace`, `name`) and asks the API server. Deletes and subresources
     are allowed unseen.
@@ -116,15 +120,25 @@ def review(
     obj = request.get("object")
     verdict = Verdict()
     if isinstance(obj, Mapping) and request.get("operation") in ("CREATE", "UPDATE") and not request.get("subResource"):
-        user = str((request.get("userInfo") or {}).get("username") or "")
-        decide = admit if mutating else confirm
-        verdict = decide(obj, request.get("oldObject"), user, may=lambda right: may(request, right), jobs=jobs)
+        user, old = str((request.get("userInfo") or {}).get("username") or ""), request.get("oldObject")
+        may_requester = partial(may, request)
+        resource = _resource(request)
+        if resource in children.KINDS:
+            verdict = Verdict(forbidden=children.refusal(obj, old, user, resource, may_requester), resource=resource)
+        else:
+            decide = admit if mutating else confirm
+            verdict = decide(obj, old, user, may=may_requester, jobs=jobs)
     response = {"uid": request["uid"], "allowed": verdict.is_allowed}
     if not verdict.is_allowed:
         response["status"] = verdict.status(editing.name_of(obj))
     elif verdict.annotations is not None:
         response |= {"patchType": "JSONPatch", "patch": _patch(verdict.annotations)}
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+
+
+def _resource(request: Mapping[str, Any]) -> str:
+    resource = request.get("resource")
+    return str(resource.get("resource") or "") if isinstance(resource, Mapping) else ""
 
 
 def _problems(obj: Mapping[str, Any], old: Mapping[str, Any] | None, jobs: JobSchema | None) -> tuple[Problem, ...]:

@@ -14,16 +14,18 @@ Object = Mapping[str, Any]
 
 
 class Right(NamedTuple):
-    """What RBAC is asked for, of `jobflows` in workflow.zen.io in the flow's namespace."""
+    """What RBAC is asked for, in the namespace of what is written."""
 
     verb: str
     subresource: str = ""
     of_one: bool = True
     """Whether it can be given for one flow by its name; else it is asked for all of the namespace."""
+    resource: str = names.PLURAL
+    group: str = names.GROUP
 
     def __str__(self) -> str:
-        resource = f"{names.PLURAL}/{self.subresource}" if self.subresource else names.PLURAL
-        return f"the right to {self.verb} {resource} in {names.GROUP}"
+        resource = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+        return f"the right to {self.verb} {resource} in {self.group}"
 
 
 APPROVE = Right("update", "approval")

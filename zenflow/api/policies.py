@@ -6,7 +6,7 @@ Policies can do all of that. Rendered to deploy/manifests/admission-policies.yam
 without these kinds have `admission` instead.
 """
 
-from zenflow.api import approval_policies, editing_policies, names, spec_policies
+from zenflow.api import approval_policies, children_policy, editing_policies, names, spec_policies
 from zenflow.api.cel import Document
 
 _VERSION = "admissionregistration.k8s.io/v1"
@@ -34,6 +34,7 @@ def build() -> tuple[Document, ...]:
         *_validating("graphs", spec_policies.graph()),
         *_validating("templates", spec_policies.templates()),
         *_validating("started", spec_policies.started()),
+        *_validating("children", children_policy.build()),
     )
 
 

@@ -4,10 +4,11 @@ They ask for what `policies` checks by itself, and for cycles, which no policy c
 --webhooks`. Without caBundle: each replica of the controller puts its own authority there (`runtime.authority`).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from zenflow.api import names
-from zenflow.api.cel import right
+from zenflow.api import children_policy, names
+from zenflow.api.cel import named, right
 from zenflow.api.editing import METADATA
 from zenflow.api.editing_policies import unchanged
 from zenflow.api.policies import MATCHED
@@ -40,22 +41,38 @@ def _client(path: str, service: str, namespace: str, url: str) -> dict[str, Any]
 
 
 def _configuration(sort: str, client: dict[str, Any]) -> dict[str, Any]:
-    mutating = {"reinvocationPolicy": "Never"} if sort == "Mutating" else {}
-    webhook = {
-        "name": NAME,
-        "clientConfig": client,
-        # Not jobflows/status: the controller's own writes never come here.
-        "rules": MATCHED["resourceRules"],
-        "matchConditions": [{"name": "news", "expression": _NEWS}],
-        "failurePolicy": "Fail",
-        "sideEffects": "None",
-        "timeoutSeconds": _TIMEOUT_SECONDS,
-        "admissionReviewVersions": ["v1"],
-        **mutating,
-    }
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": f"{sort}WebhookConfiguration",
         "metadata": {"name": NAME},
-        "webhooks": [webhook],
+        "webhooks": [_flows(client) | {"reinvocationPolicy": "Never"}] if sort == "Mutating" else _validating(client),
+    }
+
+
+def _validating(client: dict[str, Any]) -> list[dict[str, Any]]:
+    return [_flows(client), _children(client)]
+
+
+def _flows(client: dict[str, Any]) -> dict[str, Any]:
+    # Not jobflows/status: the controller's own writes never come here.
+    return _webhook(NAME, client, MATCHED["resourceRules"], {"news": _NEWS})
+
+
+def _children(client: dict[str, Any]) -> dict[str, Any]:
+    # Only writes that will be refused: neither the controller nor the Job controller waits for the webhook.
+    stranger = {"stranger": f"!({children_policy.MAY})"}
+    rules = children_policy.MATCHED["resourceRules"]
+    return _webhook(f"children.{names.GROUP}", client, rules, children_policy.CONDITIONS | stranger)
+
+
+def _webhook(name: str, client: dict[str, Any], rules: Any, conditions: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "clientConfig": client,
+        "rules": rules,
+        "matchConditions": named(conditions),
+        "failurePolicy": "Fail",
+        "sideEffects": "None",
+        "timeoutSeconds": _TIMEOUT_SECONDS,
+        "admissionReviewVersions": ["v1"],
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from zenflow.api import admission, names
+from zenflow.api import admission
 from zenflow.api.editing import Right
 from zenflow.controller.job_schemas import JobSchemas
 from zenflow.runtime.client import Client, Resource
@@ -49,8 +49,8 @@ def may(client: Client, request: Mapping[str, Any], right: Right) -> bool:
         "groups": user.get("groups"),
         "extra": user.get("extra"),
         "resourceAttributes": {
-            "group": names.GROUP,
-            "resource": names.PLURAL,
+            "group": right.group,
+            "resource": right.resource,
             "subresource": right.subresource,
             "verb": right.verb,
             "namespace": request.get("namespace"),

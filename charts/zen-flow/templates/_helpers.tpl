@@ -66,6 +66,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [workflow.zen.io]
   resources: [jobflows/finalizers]
   verbs: [update]
+# Asked of whoever writes Jobs and Pods that bear the marks of a flow.
+- apiGroups: [workflow.zen.io]
+  resources: [jobflows/children]
+  verbs: [create]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, delete]

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.install
 CONTROLLER = f"system:serviceaccount:{NAMESPACE}:zen-flow"
 Right = tuple[str, str]  # verb, resource with its subresource
 # Needed, and never a request of its own.
-BY_ADMISSION = {("update", "jobflows/finalizers")}
+BY_ADMISSION = {("update", "jobflows/finalizers"), ("create", "jobflows/children")}
 TAKEN = {"metadata": {"name": "taken"}, "data": {"whose": "ours"}}
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
 

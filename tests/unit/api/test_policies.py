@@ -25,8 +25,9 @@ def test_each_policy_is_followed_by_its_binding_and_fails_closed() -> None:
         assert policy["spec"]["failurePolicy"] == "Fail"
 
 
-def test_no_policy_matches_the_status_subresource() -> None:
-    """The controller's status writes neither pay for policies nor are stopped by them."""
+def test_no_policy_matches_a_subresource() -> None:
+    """Status writes of the controller and of the kubelet neither pay for policies nor are stopped by them."""
     for policy in policies.build()[::2]:
-        (matched,) = policy["spec"]["matchConstraints"]["resourceRules"]
-        assert matched["resources"] == ["jobflows"]
+        for rule in policy["spec"]["matchConstraints"]["resourceRules"]:
+            assert not [resource for resource in rule["resources"] if "/" in resource or resource == "*"]
+            assert "DELETE" not in rule["operations"]

@@ -4,17 +4,28 @@ import json
 
 import yaml
 
-from zenflow.api import policies, webhooks
+from zenflow.api import children_policy, policies, webhooks
 from zenflow.cli import crd
 
 
 def test_both_fail_closed_for_people_and_never_see_a_status() -> None:
     """They match what the policies match."""
     for configuration in webhooks.build(service="webhook", namespace="system"):
-        (webhook,) = configuration["webhooks"]
-        assert webhook["failurePolicy"] == "Fail"
-        assert webhook["rules"] == policies.MATCHED["resourceRules"]
-        assert webhook["sideEffects"] == "None"
+        flows = configuration["webhooks"][0]
+        assert flows["rules"] == policies.MATCHED["resourceRules"]
+        for webhook in configuration["webhooks"]:
+            assert webhook["failurePolicy"] == "Fail"
+            assert webhook["sideEffects"] == "None"
+
+
+def test_jobs_and_pods_come_only_where_they_will_be_refused() -> None:
+    """Neither the controller nor the Job controller waits for the webhook, for either may write them."""
+    mutating, validating = webhooks.build(service="webhook", namespace="system")
+    assert [webhook["name"] for webhook in mutating["webhooks"]] == [webhooks.NAME]
+    _, children = validating["webhooks"]
+    assert children["rules"] == children_policy.MATCHED["resourceRules"]
+    conditions = {each["name"]: each["expression"] for each in children["matchConditions"]}
+    assert conditions == {**children_policy.CONDITIONS, "stranger": f"!({children_policy.MAY})"}
 
 
 def test_each_calls_its_own_path_of_the_service_or_the_url() -> None:
