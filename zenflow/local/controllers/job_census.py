@@ -33,6 +33,8 @@ class PodEnd:
     at: datetime
     index: int | None = None
     fails_job: str = ""
+    fails_index: bool = False
+    """Whether it matched a FailIndex rule: its index is not tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ class Census:
         """How many Pods failed since one last succeeded, and when the latest of them did."""
         succeeded = [e.at for e in self.ended.values() if e.outcome is PodOutcome.SUCCEEDED]
         failed = [e.at for e in self.ended.values() if e.outcome in (PodOutcome.FAILED, PodOutcome.IGNORED)]
-        recent = [at for at in failed if not succeeded or at > max(succeeded)]
+        # Times are whole seconds: a failure in the second of a success may well have come after it.
+        recent = [at for at in failed if not succeeded or at >= max(succeeded)]
         return len(recent), max(recent, default=None)
 
     def _count(self, outcome: PodOutcome) -> int:
@@ -112,7 +115,7 @@ def _failure(job: Job, pod: Pod, now: datetime) -> PodEnd:
         if why:
             outcome = PodOutcome.IGNORED if rule.action == "Ignore" else PodOutcome.FAILED
             message = f"{why} matching {rule.action} rule at index {position}" if rule.action == "FailJob" else ""
-            return PodEnd(outcome, at, pod.completion_index, message)
+            return PodEnd(outcome, at, pod.completion_index, message, rule.action == "FailIndex")
     return PodEnd(PodOutcome.FAILED, at, pod.completion_index)
 
 

@@ -10,12 +10,10 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from zenflow.local.controllers import job_indexes
 from zenflow.local.controllers.job_census import Census, format_indexes
 from zenflow.local.loop.objects import Condition, Job, JobStatus, Pod
 from zenflow.local.loop.outgoing import EventType
-
-FIRST_BACKOFF = timedelta(seconds=10)
-MAX_BACKOFF = timedelta(minutes=10)
 
 SUCCESS_CRITERIA_MET = "SuccessCriteriaMet"
 FAILURE_TARGET = "FailureTarget"
@@ -77,7 +75,8 @@ def _failure(job: Job, census: Census, now: datetime) -> Condition | None:
     deadline = _deadline(job)
     if deadline is not None and now >= deadline:
         return _condition(FAILURE_TARGET, now, "DeadlineExceeded", "Job was active longer than specified deadline")
-    return None
+    why = job_indexes.why_failed(job, census) if job.is_indexed else None
+    return None if why is None else _condition(FAILURE_TARGET, now, *why)
 
 
 def _restarts_exceed_limit(job: Job, census: Census) -> bool:
@@ -99,6 +98,9 @@ def _deadline(job: Job) -> datetime | None:
 
 
 def _success(job: Job, census: Census, now: datetime) -> Condition | None:
+    rule = job_indexes.matched_rule(job, census)
+    if rule is not None:
+        return _condition(SUCCESS_CRITERIA_MET, now, "SuccessPolicy", f"Matched rules at index {rule}")
     succeeded = _succeeded(job, census)
     if succeeded < (job.spec.completions if job.spec.completions is not None else 1):
         return None
@@ -111,7 +113,7 @@ def _success(job: Job, census: Census, now: datetime) -> Condition | None:
 def _succeeded(job: Job, census: Census) -> int:
     if not job.is_indexed:
         return census.succeeded
-    return sum(index < (job.spec.completions or 0) for index in census.completed_indexes)
+    return len(job_indexes.succeeded(job, census))
 
 
 def _finish(job: Job, census: Census, verdict: Condition, now: datetime) -> Plan:
@@ -163,12 +165,7 @@ def _scale(job: Job, census: Census, now: datetime) -> Plan:
         terminating = census.terminating + surplus
         status = _counted(job, census, active=active - surplus, ready=ready, terminating=terminating)
         return Plan(status, delete=doomed, uncounted=True, look_again_at=_deadline(job))
-    create = _missing(job, census, -surplus)
-    not_before = _not_before(census)
-    if create and not_before is not None and now < not_before:
-        create = ()
-    else:
-        not_before = None
+    create, not_before = _due(job, census, _missing(job, census, -surplus), now)
     status = _counted(job, census, active=active + len(create), ready=census.ready, terminating=census.terminating)
     times = [t for t in (not_before, _deadline(job)) if t is not None]
     return Plan(status, create=create, look_again_at=min(times, default=None))
@@ -177,7 +174,8 @@ def _scale(job: Job, census: Census, now: datetime) -> Plan:
 def _wanted(job: Job, census: Census) -> int:
     if job.spec.completions is None:
         return len(census.active) if census.succeeded else job.spec.parallelism
-    return min(job.spec.parallelism, job.spec.completions - _succeeded(job, census))
+    left = job.spec.completions - _succeeded(job, census) - len(job_indexes.failed(job, census))
+    return min(job.spec.parallelism, left)
 
 
 def _missing(job: Job, census: Census, wanted: int) -> tuple[int | None, ...]:
@@ -189,16 +187,27 @@ def _missing(job: Job, census: Census, wanted: int) -> tuple[int | None, ...]:
     if not job.is_indexed:
         return (None,) * max(wanted, 0)
     taken = {p.completion_index for p in census.active} | set(census.completed_indexes)
+    taken |= set(job_indexes.failed(job, census))
+    if job.replaces_only_failed:
+        taken |= {p.completion_index for p in census.pods if p.is_terminating}
     pending = [index for index in range(job.spec.completions or 0) if index not in taken]
+    if job.spec.backoff_limit_per_index is None:
+        return tuple(pending[: max(wanted, 0)])
+    # Those that wait for their turn must not keep others from theirs.
+    pending.sort(key=lambda index: (job_indexes.not_before(census, index) is not None, index))
     return tuple(pending[: max(wanted, 0)])
 
 
-def _not_before(census: Census) -> datetime | None:
-    """When the next Pod may be made: 10 s after a failure, doubled with each further one, at most 10 min."""
-    failures, last = census.failures_since_success()
-    if last is None:
-        return None
-    return last + min(FIRST_BACKOFF * (1 << min(failures - 1, 10)), MAX_BACKOFF)
+def _due(
+    job: Job, census: Census, missing: tuple[int | None, ...], now: datetime
+) -> tuple[tuple[int | None, ...], datetime | None]:
+    """The Pods that may be made now, and when the next of the others may be."""
+    if job.spec.backoff_limit_per_index is None:
+        not_before = job_indexes.after_failures(*census.failures_since_success())
+        return (missing, None) if not missing or not_before is None or now >= not_before else ((), not_before)
+    times = {index: job_indexes.not_before(census, index) for index in missing if index is not None}
+    waiting = {index: at for index, at in times.items() if at is not None and at > now}
+    return tuple(index for index in missing if index not in waiting), min(waiting.values(), default=None)
 
 
 def _keep_rank(pod: Pod) -> tuple[bool, bool, float]:
@@ -223,9 +232,16 @@ def _counted(
         terminating=terminating,
         succeeded=_succeeded(job, census),
         failed=census.failed,
-        completed_indexes=format_indexes(census.completed_indexes) if job.is_indexed else "",
+        completed_indexes=format_indexes(job_indexes.succeeded(job, census)) if job.is_indexed else "",
+        failed_indexes=_failed_indexes(job, census),
         conditions=job.status.conditions if conditions is None else conditions,
     )
+
+
+def _failed_indexes(job: Job, census: Census) -> str | None:
+    if job.spec.backoff_limit_per_index is None:
+        return None
+    return format_indexes(job_indexes.failed(job, census))
 
 
 def _with_suspended(

@@ -3,8 +3,8 @@
 Watches Jobs and Pods, decides with `job_census` and `job_plan`, performs the plan here. Never runs anything.
 
 As kube-controller-manager does it, except: Pods carry no tracking finalizer (how Pods ended is kept in memory, which
-lives and dies with the embedded API server); Pods that lost their owner are not adopted; backoffLimitPerIndex,
-successPolicy and managedBy are not known. Finished Jobs are deleted by ttlSecondsAfterFinished here too.
+lives and dies with the embedded API server); Pods that lost their owner are not adopted. Finished Jobs are deleted by
+ttlSecondsAfterFinished here too.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from zenflow.local.loop.worker import Worker
 from zenflow.runtime.cache import Key
 from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock
-from zenflow.runtime.errors import NotFound
+from zenflow.runtime.errors import ApiError, NotFound
 from zenflow.runtime.informer import Informer
 
 # Seconds to collect minor changes before looking at the Job: all but the end of a Pod and a new spec.
@@ -97,7 +97,7 @@ class JobController:
 
     def _sync(self, key: Key) -> None:
         job = self._jobs.cache.get(key)
-        if job is None:
+        if job is None or job.is_managed_elsewhere:
             return
         if job.is_finished:
             self._expire(job)
@@ -132,7 +132,12 @@ class JobController:
 
     def _create(self, job: Job, index: int | None) -> None:
         manifest = job_pod.build(job, index, self._random)
-        self._client.create(PODS, msgspec.json.encode(manifest), job.metadata.namespace)
+        try:
+            self._client.create(PODS, msgspec.json.encode(manifest), job.metadata.namespace)
+        except ApiError as refused:
+            about = reference(JOBS, job.metadata)
+            self._events.record(about, "Warning", "FailedCreate", f"Error creating: {refused.message}")
+            raise
         self._record(job, "SuccessfulCreate", f"Created pod: {manifest['metadata']['name']}")
 
     def _write(self, job: Job, status: JobStatus) -> None:
@@ -165,6 +170,7 @@ def _fields(status: JobStatus) -> dict[str, Any]:
         "succeeded": status.succeeded or None,
         "failed": status.failed or None,
         "completedIndexes": status.completed_indexes or None,
+        "failedIndexes": status.failed_indexes,
         "startTime": status.start_time,
         "completionTime": status.completion_time,
         "conditions": list(status.conditions) or None,

@@ -15,6 +15,8 @@ JOBS = Resource("batch", "v1", "jobs", "Job")
 PODS = Resource("", "v1", "pods", "Pod")
 
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
+JOB_CONTROLLER = "kubernetes.io/job-controller"
+"""The value of spec.managedBy that means the same as none."""
 
 
 class Wire(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -230,6 +232,19 @@ class PodFailurePolicy(Wire, frozen=True, kw_only=True):
     rules: tuple[PodFailureRule, ...] = ()
 
 
+class SuccessPolicyRule(Wire, frozen=True, kw_only=True):
+    """Which indexes, or how many, suffice."""
+
+    succeeded_indexes: str | None = None
+    succeeded_count: int | None = None
+
+
+class SuccessPolicy(Wire, frozen=True, kw_only=True):
+    """When an Indexed Job is done before all its indexes are."""
+
+    rules: tuple[SuccessPolicyRule, ...] = ()
+
+
 class JobSpec(Wire, frozen=True, kw_only=True):
     """What to run, and how often. `template` is the Pod template as it stands in the Job."""
 
@@ -243,6 +258,10 @@ class JobSpec(Wire, frozen=True, kw_only=True):
     suspend: bool = False
     pod_failure_policy: PodFailurePolicy | None = None
     pod_replacement_policy: str = ""
+    backoff_limit_per_index: int | None = None
+    max_failed_indexes: int | None = None
+    success_policy: SuccessPolicy | None = None
+    managed_by: str = JOB_CONTROLLER
 
 
 class JobStatus(Wire, frozen=True, kw_only=True):
@@ -254,6 +273,7 @@ class JobStatus(Wire, frozen=True, kw_only=True):
     succeeded: int = 0
     failed: int = 0
     completed_indexes: str = ""
+    failed_indexes: str | None = None
     start_time: datetime | None = None
     completion_time: datetime | None = None
     conditions: tuple[Condition, ...] = ()
@@ -275,6 +295,11 @@ class Job(Wire, frozen=True, kw_only=True):
     def replaces_only_failed(self) -> bool:
         """Whether a Pod fails only by ending, not by being deleted; a podFailurePolicy implies it."""
         return self.spec.pod_replacement_policy == "Failed" or self.spec.pod_failure_policy is not None
+
+    @property
+    def is_managed_elsewhere(self) -> bool:
+        """Whether another controller than this has it (KEP-4368)."""
+        return self.spec.managed_by != JOB_CONTROLLER
 
     def condition(self, type_: str) -> Condition | None:
         """The condition of this type, if it is true."""

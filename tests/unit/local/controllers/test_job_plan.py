@@ -83,6 +83,13 @@ def test_failed_pods_delay_the_next_one(failures: int, wait: int) -> None:
     assert (early.create, early.look_again_at, len(due.create)) == ((), NOW + timedelta(seconds=wait), 1)
 
 
+def test_a_failure_in_the_second_of_a_success_delays_all_the_same() -> None:
+    """Times are whole seconds: it may have come after it, and fifty Pods a second help nobody."""
+    done = {"a": PodEnd(SUCCEEDED, NOW), "b": PodEnd(FAILED, NOW)}
+    planned = plan(job(completions=3, parallelism=2), census(done=done), NOW)
+    assert (planned.create, planned.look_again_at) == ((), NOW + timedelta(seconds=10))
+
+
 def test_the_last_failure_too_many_fails_the_job() -> None:
     """backoffLimit counts retries: with 1, the second failure is the end."""
     planned = plan(job(backoffLimit=1, status=STARTED), census(done=ended(FAILED, FAILED)), NOW)
