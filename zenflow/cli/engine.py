@@ -8,13 +8,17 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import structlog
+
 from zenflow.controller.app import App, World, build
 from zenflow.controller.settings import LeaderElection, Settings
-from zenflow.local.cluster import LocalCluster
+from zenflow.local.cluster import REST, LocalCluster
 from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock
 from zenflow.runtime.reflector import IDLE, Reflector
 from zenflow.runtime.transport import Transport
+
+log = structlog.get_logger()
 
 CONTROLLER_USER = "zen-flow-controller"
 
@@ -56,6 +60,15 @@ class Engine:
             reflector.close()
 
     def _round(self) -> bool:
+        """One step of each part. Parts handle their own failures; a run must outlive any other and go on."""
+        try:
+            return self._step()
+        except Exception as error:
+            log.error("step failed", error=str(error), exc_info=error)
+            self._cluster.wait(REST)
+            return False
+
+    def _step(self) -> bool:
         busy = self._cluster.step()
         for index, reflector in enumerate(self._reflectors):
             now = self._clock.monotonic()

@@ -187,8 +187,9 @@ def on_this_machine(
     installed, ValueError for any other executor or a workdir with white space in it.
     """
     clock = SystemClock()
-    root = workdir or Path(tempfile.mkdtemp(prefix="zenflow-"))
     launcher = _launcher(executor, environment)
+    # Made when nothing can be refused any more: else it would be left behind.
+    root = workdir or Path(tempfile.mkdtemp(prefix="zenflow-"))
 
     def host(api: ApiServer) -> HostExecutor:
         return HostExecutor(launcher, Client(api.as_user(KUBELET)), root.resolve(), clock, keep=workdir is not None)

@@ -82,11 +82,14 @@ class ApiServer:
         try:
             with self.store.lock:
                 call = Call(request, routes.parse(self.registry, request.path), user)
-                if call.target.subresource == "log":
-                    return pod_logs.whole(self._open_log(call))
-                answer = self._carry_out(call)
+                log = self._open_log(call) if call.target.subresource == "log" else None
+                answer = self._carry_out(call) if log is None else None
         except ApiError as refusal:
             return refused(refusal)
+        if answer is None:
+            # A long log is read outside of the lock: nobody else has to wait for it.
+            assert log is not None
+            return pod_logs.whole(log)
         if call.warnings:
             headers["warning"] = ", ".join(f"299 - {shown(warning)}" for warning in call.warnings)
         return Response(answer.status, answer.body, headers)

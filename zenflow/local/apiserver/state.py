@@ -58,6 +58,11 @@ class State:
 
     def serve(self, types: Sequence[ResourceType]) -> None:
         """Serve these versions of one custom resource, and no others of it."""
+        names = {(type_.group, type_.plural) for type_ in STRATEGIES}
+        types = [type_ for type_ in types if (type_.group, type_.plural) not in names]
+        if not types:
+            # Nobody takes a built-in resource's place.
+            return
         self.registry.remove(types[0].group, types[0].plural)
         self.registry.add(types)
         for type_ in types:

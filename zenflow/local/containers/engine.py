@@ -7,6 +7,8 @@ from zenflow.local.containers.launcher import Launch, Mount, Resolved, ignored
 from zenflow.local.loop.objects import Pod
 from zenflow.local.node.executor import RunId
 
+_ENGINE_VARIABLES = ("DOCKER_", "CONTAINER", "CONTAINERS_", "XDG_", "BUILDAH_", "PODMAN_", "LD_")
+
 
 class EngineLauncher:
     """Containers by podman or docker: real images, real mounts."""
@@ -24,9 +26,10 @@ class EngineLauncher:
 
     def launch(self, container: Resolved) -> Launch:
         name = _engine_name(container.run)
-        argv = [self._program, "run", "--rm", "--name", name, "--hostname", container.pod.metadata.name[:63]]
+        hostname = container.pod.spec.hostname or container.pod.metadata.name[:63].rstrip("-.")
+        argv = [self._program, "run", "--rm", "--name", name, "--hostname", hostname]
         for key, value in container.environment.items():
-            argv += ["--env", f"{key}={value}"]
+            argv += ["--env", f"{key}={value}" if self._is_the_engines(key) else key]
         for mount in (*container.mounts, _termination_mount(container)):
             argv += ["--volume", f"{mount.source}:{mount.target}{':ro' if mount.read_only else ''}"]
         if container.spec.working_dir:
@@ -36,7 +39,14 @@ class EngineLauncher:
             argv += ["--entrypoint", container.command[0]]
             rest = (*container.command[1:], *container.args)
         argv += [container.spec.image, *rest]
-        return Launch(tuple(argv), self._inherited, container.scratch, kill=(self._program, "kill", name))
+        # By name only where that can be: command lines are seen by everybody, and values may be secret.
+        told = {key: value for key, value in container.environment.items() if not self._is_the_engines(key)}
+        environment = {**told, **self._inherited}
+        return Launch(tuple(argv), environment, container.scratch, kill=(self._program, "kill", name))
+
+    def _is_the_engines(self, name: str) -> bool:
+        """Whether the engine's own client reads a variable of this name: then its value can't be handed on by name."""
+        return name in self._inherited or name.startswith(_ENGINE_VARIABLES)
 
     def warnings(self, pod: Pod) -> Sequence[str]:
         return ignored(pod)

@@ -117,6 +117,8 @@ class HostExecutor:
         scratch.mkdir(parents=True, exist_ok=True)
         termination_file = home / "termination-log"
         termination_file.touch()
+        # As the kubelet does: the container may run as anybody.
+        termination_file.chmod(0o666)
         return Resolved(
             run=run,
             pod=pod,

@@ -7,6 +7,7 @@ stdout and stderr are one stream, in the order in which they arrived.
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,6 +39,8 @@ class ContainerLog:
         self._file = path.open("ab", buffering=0) if path else None
         self._size = 0
         self._closed = False
+        self._readers = 0
+        self._discarded = False
 
     @property
     def is_closed(self) -> bool:
@@ -65,6 +68,30 @@ class ContainerLog:
                 self._file.close()
                 self._file = None
             self._changed.notify_all()
+
+    def open(self) -> None:
+        """Somebody reads it: its file stays until as many have left."""
+        with self._changed:
+            self._readers += 1
+
+    def leave(self) -> None:
+        """One reader has left."""
+        with self._changed:
+            self._readers -= 1
+            self._remove()
+
+    def discard(self) -> None:
+        """Nobody will ask for it again: its file goes as soon as nobody reads it."""
+        with self._changed:
+            self._discarded = True
+            self._remove()
+
+    def _remove(self) -> None:
+        if self._discarded and self._readers <= 0 and self._path is not None:
+            self._path.unlink(missing_ok=True)
+            for folder in (self._path.parent, self._path.parent.parent):
+                with suppress(OSError):  # other logs may lie there
+                    folder.rmdir()
 
     def read(self, position: int) -> bytes:
         """Complete lines from a position on, as many as fit into a chunk; empty at the end."""
@@ -101,6 +128,8 @@ class LogStream:
 
     def __init__(self, log: ContainerLog, options: LogOptions, since: str) -> None:
         self._log = log
+        log.open()
+        self._left = False
         self._options = options
         self._since = since.encode()
         self._position = 0
@@ -122,6 +151,9 @@ class LogStream:
 
     def close(self) -> None:
         self._done = True
+        if not self._left:
+            self._left = True
+            self._log.leave()
 
     def _collect(self) -> Sequence[bytes]:
         """What is there now; the first time no more than the tail that was asked for."""
@@ -130,7 +162,7 @@ class LogStream:
         while chunk := self._log.read(self._position):
             self._position += len(chunk)
             lines.extend(line for line in chunk.split(b"\n")[:-1] if line >= self._since)
-            if limit is None:
+            if limit is None and lines:
                 break
         self._started = True
         return self._within_budget([self._shown(line) for line in lines])
@@ -175,12 +207,13 @@ class PodLogs:
         return log
 
     def discard(self, pod: Pod) -> None:
-        """Forget the logs of a Pod. Streams that are open go on."""
+        """Forget the logs of a Pod, and remove their files. Streams that are open go on to their end."""
         with self._lock:
             if self._uids.get(pod.metadata.key) == pod.metadata.uid:
                 del self._uids[pod.metadata.key]
             for container in (*pod.spec.init_containers, *pod.spec.containers):
-                self._logs.pop((pod.metadata.uid, container.name), None)
+                for log in self._logs.pop((pod.metadata.uid, container.name), ()):
+                    log.discard()
 
     def open_log(self, namespace: str, pod: str, options: LogOptions) -> LogStream:
         """See `streams.LogSource`."""

@@ -8,6 +8,9 @@ program names by itself, in a script inside a volume for example, is not seen he
 import re
 from collections.abc import Mapping
 
+# Where a path may begin: not inside of another or of a word, but after `${VAR:-`, `file://` and an option like `-C`.
+_BEGINS = r"(?:(?<![\w./}~-])|(?<=:-)|(?<=://)|(?<=\s-[A-Za-z])|(?<=^-[A-Za-z]))"
+
 
 class Rewriter:
     """Replaces container paths by real ones in text. The longest match wins."""
@@ -17,7 +20,7 @@ class Rewriter:
         longest_first = sorted(self._places, key=len, reverse=True)
         # A path begins where no other path or word goes on, and ends where its last segment ends.
         alternatives = "|".join(map(re.escape, longest_first))
-        self._pattern = re.compile(rf"(?<![\w./}}~-])(?:{alternatives})(?![\w.-])") if longest_first else None
+        self._pattern = re.compile(rf"{_BEGINS}(?:{alternatives})(?![\w.-])") if longest_first else None
 
     def rewrite(self, text: str) -> str:
         """`cat /data/in` with `/data` at `/tmp/x` becomes `cat /tmp/x/in`; `/database` and `/var/data` stay."""

@@ -1,5 +1,6 @@
 """Containers as plain processes of this machine. Pure: `local.containers.processes` starts what is said here."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -40,6 +41,8 @@ class PlainLauncher:
         own = {name: rewrite(value) for name, value in container.environment.items()}
         environment = {
             **self._inherited,
+            # A Pod has no kubeconfig: a step must not reach a cluster of the person who runs it by accident.
+            "KUBECONFIG": os.devnull,
             "HOSTNAME": container.pod.spec.hostname or container.pod.metadata.name,
             TERMINATION_LOG: str(container.termination_file),
             **own,

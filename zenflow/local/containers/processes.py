@@ -7,6 +7,7 @@ portably; how many run at once is bounded by the kubelet's slots.
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -23,6 +24,10 @@ from zenflow.runtime.clock import Clock
 
 # A child of the process may hold its output open after it has ended: this much longer it is listened to, in seconds.
 DRAIN = 1.0
+# Output without a newline is cut into lines of this many bytes, as container runtimes do.
+LONGEST_LINE = 16 * 1024
+# A carriage return alone ends a line, too: else a progress bar would be seen only at its end.
+_LINE_END = re.compile(rb"\n|\r(?!\n|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +107,16 @@ class Processes:
 
     def _copy(self, output: IO[bytes], log: ContainerLog) -> None:
         with output:
-            for line in output:
-                log.append(line.removesuffix(b"\n"), self._clock.now())
+            rest = b""
+            while data := _read_some(output):
+                *lines, rest = _LINE_END.split(rest + data)
+                for line in lines:
+                    log.append(line, self._clock.now())
+                while len(rest) > LONGEST_LINE:
+                    log.append(rest[:LONGEST_LINE], self._clock.now())
+                    rest = rest[LONGEST_LINE:]
+            if rest:
+                log.append(rest, self._clock.now())
 
     def _wait(
         self, run: RunId, process: subprocess.Popen[bytes], drain: Callable[[float], None], log: ContainerLog
@@ -122,6 +135,11 @@ class Processes:
         with self._changed:
             self._ended.append(ProcessEnd(run, code if code >= 0 else 128 - code, at))
         self._wake()
+
+
+def _read_some(output: IO[bytes]) -> bytes:
+    """What there is, without waiting for more of it; empty at the end."""
+    return os.read(output.fileno(), 64 * 1024)
 
 
 def _wait_for_end(process: subprocess.Popen[bytes]) -> None:

@@ -140,6 +140,8 @@ def _kind(volume: Source) -> str:
 
 def _make_empty(pod: Pod, source: Source, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    # As the kubelet does: containers of several users share it.
+    folder.chmod(0o777)
 
 
 def _make_host_path(pod: Pod, source: Source, folder: Path) -> None:

@@ -70,8 +70,9 @@ class PodWorker:
         record.state = ContainerEnd(ended.code, reason, ended.message, started_at, ended.at)
 
     def stop(self, now: datetime, grace: float, *, reason: str = "", message: str = "") -> None:
-        """Tell all containers to end, and after `grace` seconds make them. The first call counts."""
-        if self.is_stopping:
+        """Tell all containers to end, and after `grace` seconds make them. A later call may only shorten the time."""
+        if self._stop_by is not None:
+            self._stop_by = min(self._stop_by, now + timedelta(seconds=grace))
             return
         self._reason, self._message = reason, message
         self._stop_by = now + timedelta(seconds=grace)
@@ -123,6 +124,10 @@ class PodWorker:
         except Rejected as problem:
             self._reason, self._message = problem.reason, problem.message
             self._tell("Warning", problem.reason, problem.message)
+            return False
+        except Exception as problem:
+            self._tell("Warning", "FailedMount", _said(problem))
+            self._wake(now + NOT_READY_RETRY)
             return False
         for warning in warnings:
             self._tell("Warning", "NotSupported", warning)
@@ -189,10 +194,7 @@ class PodWorker:
         try:
             self._executor.start(run, self.pod, record.spec)
         except NotReady as problem:
-            if record.state != Waiting(problem.reason, problem.message):
-                self._tell("Warning", "Failed", f"Error: {problem.message}")
-            record.state = Waiting(problem.reason, problem.message)
-            self._wake(now + NOT_READY_RETRY)
+            self._wait_for_better(record, problem, now)
             return
         except StartError as problem:
             self._tell("Warning", "Failed", f"Error: {problem}")
@@ -201,10 +203,20 @@ class PodWorker:
             # The policy decides about a restart at once, as after any other end.
             self._wake(now)
             return
+        except Exception as problem:
+            self._wait_for_better(record, NotReady("CreateContainerError", _said(problem)), now)
+            return
         self._count_start(record)
         record.state = Running(now)
         self._tell("Normal", "Created", f"Created container: {record.spec.name}")
         self._tell("Normal", "Started", f"Started container {record.spec.name}")
+
+    def _wait_for_better(self, record: Record, problem: NotReady, now: datetime) -> None:
+        """Try again later; an Event is recorded once for each reason."""
+        if record.state != Waiting(problem.reason, problem.message):
+            self._tell("Warning", "Failed", f"Error: {problem.message}")
+        record.state = Waiting(problem.reason, problem.message)
+        self._wake(now + NOT_READY_RETRY)
 
     def _count_start(self, record: Record) -> None:
         record.restarts = record.attempts
@@ -229,6 +241,10 @@ class PodWorker:
             message=self._message,
             conditions=self._conditions,
         )
+
+
+def _said(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {problem}"
 
 
 def _init_record(spec: Container) -> Record:

@@ -99,6 +99,20 @@ class TestLogs:
         assert "container c is not valid for pod pod" in server.get(f"{PODS}/pod/log?container=c")["message"]
         assert server.send("GET", f"{PODS}/pod/log?container=b").status == 200
 
+    @pytest.mark.parametrize(
+        ("query", "code"),
+        [
+            ("sinceTime=garbage", 400),
+            ("tailLines=-5", 422),
+            ("limitBytes=0", 422),
+            ("sinceSeconds=0", 422),
+            ("sinceSeconds=5&sinceTime=2026-01-01T00:00:00Z", 422),
+        ],
+    )
+    def test_what_cannot_be_meant_is_refused(self, query: str, code: int) -> None:
+        """And is no fault of the server's."""
+        assert self._server("main").send("GET", f"{PODS}/pod/log?{query}").status == code
+
     def test_a_log_is_followed_as_a_stream(self) -> None:
         """Line by line."""
         server = self._server("main")

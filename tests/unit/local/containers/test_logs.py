@@ -117,3 +117,28 @@ def test_nothing_is_kept_after_the_end(logs: PodLogs) -> None:
     log.close()
     write(log, "late")
     assert show(logs) == []
+
+
+def test_what_is_too_old_at_the_beginning_does_not_end_a_log(tmp_path: Path) -> None:
+    """However long the beginning is."""
+    logs = PodLogs(VirtualClock(), tmp_path)
+    log = begin(logs)
+    for _ in range(20):
+        log.append(b"x" * 100_000, EPOCH)
+    log.append(b"new", EPOCH + timedelta(hours=1))
+    log.close()
+    assert show(logs, since="2026-01-01T00:30:00Z") == ["new"]
+
+
+def test_the_files_of_a_pod_that_is_gone_go_when_nobody_reads_them(tmp_path: Path) -> None:
+    """Who reads gets to the end first."""
+    logs = PodLogs(VirtualClock(), tmp_path)
+    log = begin(logs)
+    write(log, "one")
+    stream = logs.open_log("default", "p", LogOptions(container="main", follow=True))
+    logs.discard(pod("p"))
+    write(log, "two")
+    log.close()
+    assert read_all(stream) == ["one", "two"]
+    stream.close()
+    assert list(tmp_path.iterdir()) == []

@@ -21,6 +21,10 @@ PLACES = {"/data": "/real/d", "/data/in": "/real/i", "/dev/termination-log": "/r
         ("/database /data-old /data.bak", "/database /data-old /data.bak"),
         ("/var/data ./data $HOME/data ${X}/data ~/data", "/var/data ./data $HOME/data ${X}/data ~/data"),
         ("http://host/data", "http://host/data"),
+        ("${OUT:-/data}", "${OUT:-/real/d}"),
+        ("tar -C/data x", "tar -C/real/d x"),
+        ("-C/data", "-C/real/d"),
+        ("file:///data/x", "file:///real/d/x"),
     ],
 )
 def test_only_whole_container_paths_are_replaced(text: str, rewritten: str) -> None:

@@ -23,11 +23,12 @@ def test_a_process_gets_real_paths_in_command_args_and_env() -> None:
 
 
 def test_a_process_inherits_little_and_its_own_variables_win() -> None:
-    """PATH and HOME, no secrets; what the Pod sets is what counts."""
+    """PATH and HOME, no secrets and no way to a cluster of the person; what the Pod sets is what counts."""
     environment = PlainLauncher(USER).launch(resolved(environment={"HOME": "/data"})).environment
     assert environment == {
         "PATH": "/usr/bin:/bin",
         "HOME": "/real",
+        "KUBECONFIG": "/dev/null",
         "HOSTNAME": "p",
         "TERMINATION_LOG": "/scratch/message",
     }

@@ -69,6 +69,12 @@ def test_each_kind_of_volume_has_its_files(disk: Disk, source: Mapping[str, Any]
     assert disk.files(**source) == files
 
 
+def test_an_empty_volume_is_everybodys(disk: Disk) -> None:
+    """Containers of several users share it."""
+    _, folder = disk.prepare(emptyDir={})
+    assert folder.stat().st_mode & 0o777 == 0o777
+
+
 def test_preparing_twice_is_preparing_once(disk: Disk) -> None:
     """A start that was interrupted is begun again."""
     source = {"configMap": {"name": "settings", "defaultMode": 0o444}}

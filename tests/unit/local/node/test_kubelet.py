@@ -1,13 +1,17 @@
 """Pods on a whole local cluster with scripted containers: order, restarts, phases, deletion, slots."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
+from tests.support.clock import VirtualClock
 from tests.support.scripted_cluster import Object, ScriptedCluster, conditions_of
-from zenflow.local.containers.script import Outcome, Rule, by_rules
-from zenflow.local.loop.objects import PODS
+from tests.support.workloads import pod
+from zenflow.local.containers.script import Outcome, Rule, ScriptExecutor, by_rules
+from zenflow.local.loop.objects import PODS, Container, Pod
+from zenflow.local.node.executor import RunId
+from zenflow.local.node.pod_worker import PodWorker
 from zenflow.runtime.errors import NotFound
 
 MAIN = {"name": "main", "image": "busybox"}
@@ -214,6 +218,50 @@ def test_a_deleted_pod_gets_its_grace_and_then_goes() -> None:
     world.run(2)
     with pytest.raises(NotFound):
         world.client.get(PODS, "pod", "default")
+
+
+def test_a_second_delete_may_shorten_the_grace() -> None:
+    """As `kubectl delete --now` after a patient one."""
+    world = scripted(main=Outcome(seconds=None, obeys=False))
+    world.create_pod(terminationGracePeriodSeconds=300)
+    world.run(1)
+    world.client.delete(PODS, "pod", "default")
+    world.run(1)
+    world.client.delete(PODS, "pod", "default", grace_period=5)
+    world.run(6)
+    assert world.get(PODS, "pod") is None
+
+
+class Broken(ScriptExecutor):
+    """An executor of a machine that refuses in ways nobody has thought of."""
+
+    fails_at = "prepare"
+
+    def prepare(self, pod: Pod) -> Sequence[str]:
+        if self.fails_at == "prepare":
+            raise NotADirectoryError(20, "Not a directory", "/etc/passwd/x")
+        return ()
+
+    def start(self, run: RunId, pod: Pod, container: Container) -> None:
+        if self.fails_at == "start":
+            raise PermissionError(13, "Permission denied", "/root")
+        super().start(run, pod, container)
+
+
+@pytest.mark.parametrize(("at", "told"), [("prepare", "NotADirectoryError"), ("start", "PermissionError")])
+def test_whatever_a_machine_refuses_is_told_and_tried_again(at: str, told: str) -> None:
+    """A Pod never waits in silence."""
+    clock = VirtualClock()
+    executor = Broken(by_rules(), clock)
+    executor.fails_at = at
+    said: list[str] = []
+    worker = PodWorker(pod("p"), executor, clock.now(), lambda type_, reason, message: said.append(message))
+    worker.advance(clock.now())
+    assert any(told in message for message in said)
+    assert worker.look_again_at is not None
+    executor.fails_at = ""
+    worker.advance(worker.look_again_at)
+    assert any("Started container" in message for message in said)
 
 
 def test_a_pod_that_obeys_goes_at_once() -> None:

@@ -46,6 +46,9 @@ class Definitions(Strategy):
             found.append(field_errors.invalid("metadata.name", new["metadata"]["name"], why))
         found += _required(spec, "spec", ("group",)) + _required(names, "spec.names", ("plural", "kind"))
         found += [field_errors.invalid("spec.group", spec["group"], w) for w in dns_subdomain(spec.get("group") or "a")]
+        if spec.get("group") and "." not in spec["group"]:
+            why = "should be a domain with at least one dot"
+            found.append(field_errors.invalid("spec.group", spec["group"], why))
         if spec.get("scope") not in _SCOPES:
             found.append(field_errors.unsupported("spec.scope", spec.get("scope", ""), _SCOPES))
         for index, version in enumerate(spec.get("versions") or ()):

@@ -11,14 +11,15 @@ from zenflow.local.apiserver.storage.selectors import FieldRequirement, Requirem
 from zenflow.runtime.errors import Cause
 from zenflow.runtime.transport import Request
 
-_TRUE = ("1", "true", "True", "TRUE", "t", "T")
+_FALSE = ("0", "false")
 _FIELD_VALIDATION = ("", "Ignore", "Strict", "Warn")
 _PROPAGATION = ("Foreground", "Background", "Orphan", "nil")
 
 
 def is_true(request: Request, name: str) -> bool:
-    """A boolean of the query, as Go's strconv reads it."""
-    return request.param(name) in _TRUE
+    """A boolean of the query: whatever is given and is neither `false` nor `0`, as Kubernetes has it."""
+    given = [value for key, value in request.query if key == name]
+    return bool(given) and given[0].lower() not in _FALSE
 
 
 def integer(request: Request, name: str) -> int | None:
@@ -91,7 +92,7 @@ def list_options(request: Request) -> ListOptions:
         watch=is_true(request, "watch"),
         bookmarks=is_true(request, "allowWatchBookmarks"),
         timeout=integer(request, "timeoutSeconds"),
-        initial_events=initial_events in _TRUE if initial_events else None,
+        initial_events=is_true(request, "sendInitialEvents") if initial_events else None,
     )
     problems = _watch_problems(options) if options.watch else _list_problems(options)
     if problems:

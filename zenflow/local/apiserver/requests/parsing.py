@@ -63,12 +63,22 @@ def _number(text: str) -> int | float:
 _DECODER = msgspec.json.Decoder(float_hook=_number)
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML as kubectl reads it, as far as times go: they are texts."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def parse_yaml(body: bytes) -> Any:
     """Raises 400. Aliases are refused: a small body must not become a huge object."""
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(body)):
             raise refusals.bad_request("yaml: aliases are not accepted")
-        return json.loads(json.dumps(yaml.safe_load(body), default=str))
+        return json.loads(json.dumps(yaml.load(body, Loader=_Loader), default=str))
     except (yaml.YAMLError, ValueError, RecursionError) as wrong:
         raise refusals.bad_request(f"error decoding YAML: {wrong}") from None
 

@@ -22,7 +22,8 @@ _MICRO = re.compile(r".{10}T.{8}\.\d{6}(Z|[+-]\d\d:\d\d)")
 _INTEGER_LIMITS = {"int32": 2**31, "int64": 2**63}
 
 
-def _is_time(text: str) -> bool:
+def is_time(text: str) -> bool:
+    """Whether a text is a time as RFC 3339 has it."""
     try:
         datetime.fromisoformat(text)
     except ValueError:
@@ -87,9 +88,10 @@ class _Decoder:
         items = type_.items
         if items.kind == "string":
             for item in value.values():
-                if type(item) is not str:
+                if item is not None and type(item) is not str:
                     raise self._mismatch(item, path, owner, "string")
-            return value
+            # A null is an empty text, as to Go.
+            return {name: item or "" for name, item in value.items()}
         return {name: self.value(items, item, f"{path}[{name}]", owner) for name, item in value.items()}
 
     def array(self, type_: FieldType, value: Any, path: str, owner: FieldType) -> Any:
@@ -131,14 +133,14 @@ class _Decoder:
 
     def time(self, type_: FieldType, value: Any, path: str, owner: FieldType) -> Any:
         text = self.string(type_, value, path, owner)
-        if text and not _is_time(text):
+        if text and not is_time(text):
             raise _unparsable(text, text, "2006-01-02T15:04:05Z07:00", "2006")
         return text
 
     def micro_time(self, type_: FieldType, value: Any, path: str, owner: FieldType) -> Any:
         """A time with six digits of the second, no more and no fewer."""
         text = self.string(type_, value, path, owner)
-        if not _is_time(text):
+        if not is_time(text):
             raise _unparsable(text, text, "2006-01-02T15:04:05.000000Z07:00", "2006")
         if not _MICRO.fullmatch(text):
             raise _unparsable(text, text[19:], "2006-01-02T15:04:05.000000Z07:00", ".000000")

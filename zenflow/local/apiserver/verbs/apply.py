@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from zenflow.local.apiserver.errors import field_errors, refusals
-from zenflow.local.apiserver.errors.field_errors import shown
 from zenflow.local.apiserver.kinds.strategy import Object
 from zenflow.local.apiserver.patches.applied import Typed, conflicts, joined, without
 from zenflow.local.apiserver.requests import parsing
@@ -48,13 +47,14 @@ def _create(state: State, call: Call, options: WriteOptions, applied: Object) ->
 
 def _merge(state: State, call: Call, options: WriteOptions, applied: Object, existing: Entry) -> Answer:
     uid = existing.decoded["metadata"]["uid"]
+    me = _manager(call, options)
     owners = {owner[1]: config for owner, config in state.applied.items() if owner[0] == uid}
-    others = [config for manager, config in owners.items() if manager != options.field_manager]
+    others = [config for manager, config in owners.items() if manager != me]
     root = _root(state, call)
     if not options.force:
-        _refuse_conflicts(root, existing.decoded, applied, owners, options.field_manager)
+        _refuse_conflicts(root, existing.decoded, applied, owners, me)
     live = to_served(call.type, existing.copy())
-    previous = state.applied.get((uid, options.field_manager))
+    previous = state.applied.get((uid, me))
     if previous is not None:
         live = without(root, live, previous, [applied, *others])
     new = bodies.patched(state, call, options, joined(root, live, applied))
@@ -64,11 +64,17 @@ def _merge(state: State, call: Call, options: WriteOptions, applied: Object, exi
     return Answer(200, body)
 
 
+def _manager(call: Call, options: WriteOptions) -> str:
+    """Who applies: what somebody applies to a subresource takes nothing of what he applied to the object away."""
+    subresource = call.target.subresource
+    return f'{options.field_manager}" with subresource "{subresource}' if subresource else options.field_manager
+
+
 def _refuse_conflicts(
     root: Typed, live: Mapping[str, Any], applied: Object, owners: Mapping[str, Any], manager: str
 ) -> None:
     causes = [
-        Cause("FieldManagerConflict", f"conflict with {shown(owner)}", path)
+        Cause("FieldManagerConflict", f'conflict with "{owner}"', path)
         for owner, config in owners.items()
         if owner != manager
         for path in conflicts(root, (live, applied, config), "")
@@ -82,7 +88,7 @@ def _refuse_conflicts(
 def _remember(state: State, call: Call, options: WriteOptions, applied: Object) -> None:
     entry = state.store.storage(call.type.storage_name).entries.get(call.target.key)
     if entry is not None and not options.dry_run:
-        state.applied[entry.decoded["metadata"]["uid"], options.field_manager] = applied
+        state.applied[entry.decoded["metadata"]["uid"], _manager(call, options)] = applied
 
 
 def _root(state: State, call: Call) -> Typed:

@@ -47,6 +47,9 @@ def remove(state: State, type_: ResourceType, key: str, last_state: Object | Non
 def _stop_serving(state: State, group: str, plural: str) -> None:
     """The objects go with their definition, whatever their finalizers say."""
     type_ = next((type_ for type_ in state.registry.types() if (type_.group, type_.plural) == (group, plural)), None)
+    if type_ is not None and not type_.custom:
+        # A built-in resource of the same name is served as before.
+        return
     if type_ is not None:
         for key in list(state.store.storage(type_.storage_name).keys):
             state.store.remove(type_.storage_name, key)

@@ -111,6 +111,10 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("body", "told"),
     [
+        (
+            _changed("spec.group", "batch"),
+            'spec.group: Invalid value: "batch": should be a domain with at least one dot',
+        ),
         (_changed("metadata.name", "wrong.example.io"), 'must be spec.names.plural+"."+spec.group'),
         (_changed("spec.scope", "Some"), 'spec.scope: Unsupported value: "Some"'),
         (_changed("spec.versions.0.schema", None), "spec.versions[0].schema.openAPIV3Schema: Required value"),

@@ -24,6 +24,14 @@ def test_yaml_bodies_are_read() -> None:
     assert decoded["spec"] == {"nodeName": "x"}
 
 
+def test_times_in_yaml_are_texts() -> None:
+    """As kubectl sends them on, and not as another program's way of writing times."""
+    assert parsing.parse_yaml(b"t: 2024-01-01T00:00:00Z\nd: 2024-01-01") == {
+        "t": "2024-01-01T00:00:00Z",
+        "d": "2024-01-01",
+    }
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "code"), [(b"{}", "text/plain", 415), (b"a: [", "application/yaml", 400)]
 )

@@ -80,3 +80,14 @@ def test_numbers_become_quantities() -> None:
     """`cpu: 1` is the same as `cpu: "1"`."""
     decoded = decoding.typed(PODS, _pod(resources={"limits": {"cpu": 1}}), [])
     assert decoded["spec"]["containers"][0]["resources"] == {"limits": {"cpu": "1"}}
+
+
+def test_a_null_among_texts_is_an_empty_one() -> None:
+    """`data: {A: null}`, as Go reads it."""
+    assert decoding.typed(SECRETS, {"stringData": {"A": None}}, [])["stringData"] == {"A": ""}
+
+
+def test_empty_scalars_are_absent_where_go_leaves_them_out() -> None:
+    """But not where the field is a pointer: `suspend: false` is said."""
+    decoded = decoding.typed(JOBS, {"spec": {"suspend": False, "template": {"spec": {"hostNetwork": False}}}}, [])
+    assert decoded["spec"] == {"suspend": False, "template": {"spec": {}}}
