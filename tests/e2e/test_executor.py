@@ -332,7 +332,7 @@ while rest[0].startswith("--"):
         continue
     value = rest.pop(0)
     if flag == "--env":
-        os.environ.update([value.split("=", 1)])
+        os.environ.update([value.split("=", 1)] if "=" in value else ())
     elif flag == "--entrypoint":
         entrypoint = value
     elif flag == "--volume":
