@@ -34,7 +34,8 @@ def publish(
         wake_at = (status.completion_time or snapshot.now) + ttl
         # What runs on and is not deleted with the end is deleted after it, once the end is on record.
         running = to_delete(each for attempts in snapshot.attempts.values() for each in attempts if each.is_active)
-        if any(deletion not in actions for deletion in running):
+        deletions = {action for action in actions if isinstance(action, DeleteJob)}
+        if any(deletion not in deletions for deletion in running):
             wake_at = snapshot.now
     if status == before:
         return Decision(actions=tuple(actions), wake_at=wake_at)

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from tests.support.builders import Scene, job
-from tests.unit.dag.reading import created, ending, said
+from tests.unit.dag.reading import created, deleted, ending, published, said
 from zenflow.api.types import Step, StepPhase
 from zenflow.dag import graph
 from zenflow.dag.decision import decide
@@ -113,3 +113,18 @@ def test_work_grows_with_the_number_of_steps() -> None:
     snapshot = Scene.of(*steps).succeeded(steps[0].name).snapshot()
     links = sum(len(step.dependencies) for step in steps)
     assert calls_of(lambda: decide(snapshot)) < 40 * len(steps) + 2 * links
+
+
+def stopped(size: int) -> int:
+    """What it costs to end a flow of so many running Jobs at its deadline, all on record."""
+    scene = Scene.of(*(job(f"s{number}") for number in range(size)), active_deadline_seconds=60)
+    for number in range(size):
+        scene = scene.running(f"s{number}")
+    snapshot = published(scene).now(60).snapshot()
+    assert len(deleted(decide(snapshot))) == size
+    return calls_of(lambda: decide(snapshot))
+
+
+def test_work_grows_with_the_number_of_jobs_to_delete() -> None:
+    """Twice as many take twice as many calls."""
+    assert stopped(400) < 2.2 * stopped(200)
