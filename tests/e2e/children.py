@@ -69,14 +69,28 @@ def pod(**metadata: Any) -> dict[str, Any]:
 
 def check_strangers(people: People) -> None:
     """Neither label nor owner; anything else they may make as ever."""
-    for user, make, kind in (("jobber", job, "Job"), ("podder", pod, "Pod")):
+    job_sentence = (
+        "jobber may not give Job looks-like the marks of a JobFlow, nor take them; "
+        "it takes the right to create jobflows/children in workflow.zen.io"
+    )
+    pod_sentence = (
+        "podder may not give Pod looks-like the marks of a Job, nor take them; "
+        "it takes the right to update jobs/status in batch"
+    )
+    for user, make, sentence in (("jobber", job, job_sentence), ("podder", pod, pod_sentence)):
         for marks in MARKS.values():
-            sentence = (
-                f"{user} may not give {kind} looks-like the marks of a JobFlow, nor take them; "
-                "it takes the right to create jobflows/children in workflow.zen.io"
-            )
             people.forbids(user, sentence, *CREATE, stdin=make(**marks))
         people[user].run(*CREATE, stdin=json.dumps(make(labels={"jobflow": "etl", "app": "x"})))
+
+
+def check_that_no_job_adopts_a_stranger_s_pod(people: People, uid: str) -> None:
+    """The Job controller would count it: a Pod that ends well completes a Job that still runs."""
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "any", "uid": uid, "controller": True}
+    owned: dict[str, Any] = {"ownerReferences": [owner], "finalizers": ["batch.kubernetes.io/job-tracking"]}
+    for more in ({}, owned):
+        forged = pod(labels={"batch.kubernetes.io/controller-uid": uid}, **more)
+        people.forbids("podder", "the marks of a Job", *CREATE, stdin=forged)
+        people[JOB_CONTROLLER].run(*CREATE, stdin=json.dumps(forged))
 
 
 def check_those_who_may(people: People) -> None:

@@ -34,4 +34,5 @@ def test_a_job_s_marks_stay_as_the_controller_made_them(people: People, target: 
     target.wait_for_step("marked", "a", "Running")
     (job,) = target.kubectl.get("jobs", "--selector=jobflow=marked")["items"]
     children.check_the_marks_of(people, job["metadata"]["name"])
+    children.check_that_no_job_adopts_a_stranger_s_pod(people, job["metadata"]["uid"])
     assert target.finish("marked").phase == "Succeeded"

@@ -41,7 +41,7 @@ def test_a_stranger_makes_nothing_that_looks_like_a_child(metadata: dict[str, An
 
 @pytest.mark.parametrize(
     ("right", "jobs", "pods"),
-    [(children.CREATE, True, True), (children.JOB_STATUS, False, True), (children.UPDATE, False, False)],
+    [(children.CREATE, True, False), (children.JOB_STATUS, False, True), (children.UPDATE, False, False)],
     ids=["controller", "job-controller", "collector"],
 )
 def test_who_may_make_children(right: Right, jobs: bool, pods: bool) -> None:
@@ -49,6 +49,15 @@ def test_who_may_make_children(right: Right, jobs: bool, pods: bool) -> None:
     marked = child(labels=UID)
     assert (not children.refusal(marked, None, "x", "jobs", only(right))) is jobs
     assert (not children.refusal(marked, None, "x", "pods", only(right))) is pods
+
+
+def test_a_stranger_makes_no_pod_that_the_job_controller_would_count() -> None:
+    """It adopts what bears its Job's label. On a Job the label says nothing: it comes with a copied template."""
+    adopted = child(labels={children.LABEL_JOB: "u-2"})
+    assert children.refusal(adopted, None, "eve", "pods", only()) == (
+        "eve may not give Pod x the marks of a Job, nor take them; it takes the right to update jobs/status in batch"
+    )
+    assert not children.refusal(adopted, None, "eve", "jobs", only())
 
 
 @pytest.mark.parametrize(
