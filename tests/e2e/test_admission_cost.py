@@ -97,9 +97,9 @@ def wide(steps: int, dependencies: int) -> list[dict[str, Any]]:
         (MANY, GATES[:1]),
         ({**MANY, **ANSWER}, GATES[:1]),
         ({}, GATES),
-        ({}, wide(2000, 60)),
+        ({}, wide(2000, 40)),
     ],
-    ids=["20,000 annotations", "one of them an answer", "2,000 gates", "2,000 steps of 60 dependencies"],
+    ids=["20,000 annotations", "one of them an answer", "2,000 gates", "2,000 steps of 40 dependencies"],
 )
 def test_admission_at_most_doubles_what_a_flow_costs(
     meter: Meter, annotations: dict[str, str], steps: list[Any]
