@@ -105,6 +105,28 @@ def test_where_the_webhook_is_on_a_cycle_is_never_stored(
     eventually(refused, within=30, what="the webhook refuses the cycle", else_show=webhook.output)
 
 
+@pytest.mark.control_plane
+def test_where_the_webhook_is_on_a_typo_in_a_template_is_never_stored(
+    control_plane: ControlPlane, with_policies: Kubectl, webhook: Program
+) -> None:
+    """The API server itself has no means to see it."""
+    assert control_plane is not None
+    made = step("a")
+    made["template"]["spec"]["backofLimit"] = 0
+    typo = flow(made, metadata={"name": "typo"})
+
+    def refused() -> bool:
+        assert webhook.process.poll() is None, webhook.output()
+        try:
+            with_policies.create(typo)
+        except KubectlFailed as failed:
+            return 'did you mean "backoffLimit"?' in failed.stderr
+        with_policies.run("delete", "jobflow", "typo", "--namespace=data")
+        return False
+
+    eventually(refused, within=30, what="the webhook refuses the typo", else_show=webhook.output)
+
+
 def make_certificate(folder: Path) -> tuple[Path, Path]:
     """A self-signed one for 127.0.0.1, as files."""
     certificate, key = folder / "tls.crt", folder / "tls.key"

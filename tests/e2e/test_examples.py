@@ -30,9 +30,16 @@ ENDINGS = dict(endings())
 
 def in_namespace(file: Path) -> dict[str, Any]:
     """The flow, away from what other tests do in `default`."""
-    flow: dict[str, Any] = yaml.safe_load(file.read_text())
-    flow["metadata"]["namespace"] = NAMESPACE
+    *_, flow = objects(file)
     return flow
+
+
+def objects(file: Path) -> list[dict[str, Any]]:
+    """What stands in the file, the flow last."""
+    found: list[dict[str, Any]] = list(yaml.safe_load_all(file.read_text()))
+    for each in found:
+        each["metadata"]["namespace"] = NAMESPACE
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +47,7 @@ def applied(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Target:
     """All of them at once: their waits overlap."""
     target.kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     target.kubectl.apply(volume(tmp_path_factory.mktemp("volume")))
-    target.submit(*map(in_namespace, ENDINGS))
+    target.submit(*(each for file in ENDINGS for each in objects(file)))
     return target
 
 
