@@ -119,3 +119,11 @@ def test_a_cluster_that_gives_no_answer_gives_no_verdict(answer: Response) -> No
     """It is not called a mistake of the flow."""
     with pytest.raises(ServerFault):
         lines(ScriptedTransport(answer), flow(step("a")))
+
+
+def test_a_flow_that_is_known_to_be_wrong_is_not_sent() -> None:
+    """The server would only say again what has been said; its Jobs are asked for all the same."""
+    transport = ScriptedTransport(reply({}, 201))
+    [line] = lines(transport, flow(step("a"), stepz=[]))
+    assert "stepz" in line
+    assert [request.path for request in transport.requests] == ["/apis/batch/v1/namespaces/data/jobs"]
