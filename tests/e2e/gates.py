@@ -84,7 +84,7 @@ def check_approved(target: Target, people: People, name: str) -> None:
     wait_for(target, name, "archive", "Succeeded")
     paused = target.flow(name)["status"]
     assert paused["phase"] == "Paused"
-    assert f"kubectl annotate jobflow {name} workflow.zen.io/approved/gate=true" in paused["message"]
+    assert f"kubectl patch jobflow {name} --type=merge -p '" in paused["message"]
     asked = step_of(target, name, "gate")
     assert asked["phase"] == "PendingApproval"
     assert asked["message"] == "Please verify backup before proceeding with schema migration"

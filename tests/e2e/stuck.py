@@ -81,7 +81,7 @@ EVERYWHERE = (
     Stuck(
         flow("stuck-approval", {"name": "ask", "type": "Manual", "message": "Is it time?"}, **GROUP),
         ("Waiting for approval of ask", "Is it time?"),
-        "kubectl annotate jobflow stuck-approval workflow.zen.io/approved/ask=true",
+        "kubectl patch jobflow stuck-approval --type=merge -p ",
         "ApprovalRequired",
     ),
     Stuck(

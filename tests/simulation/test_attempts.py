@@ -108,6 +108,21 @@ def test_a_jobs_own_backoff_limit_is_tried_within_each_attempt() -> None:
     assert Story(made, outcomes={"a": [FAILS]}).spans("a") == [Span(0, 36), Span(39, 75)]
 
 
+def test_each_try_of_a_job_that_retries_by_itself_is_told_as_it_happens() -> None:
+    """In the step's status, the flow's message and an Event each: which of how many, and when the next comes."""
+    story = Story(with_job(step("a"), backoffLimit=2), outcomes={"a": [FAILS]}, looks=[1, 3, 15, 30])
+    assert story.seen[1]["status"]["steps"][0].get("reason") is None
+    for seconds, told in (
+        (3, "Failed 1 of 3 times, next try at about 00:00:12Z: container main exited with 1: no luck"),
+        (15, "Failed 2 of 3 times, next try at about 00:00:34Z: container main exited with 1: no luck"),
+        (30, "Failed 2 of 3 times, next try at about 00:00:34Z: container main exited with 1: no luck"),
+    ):
+        status = story.seen[seconds]["status"]
+        assert (status["steps"][0]["reason"], status["steps"][0]["message"]) == ("JobRetry", told)
+        assert status["message"] == f"Step a: {told}"
+    assert story.ending == "Failed/StepFailed"
+
+
 # --- Jobs that people delete ---
 
 

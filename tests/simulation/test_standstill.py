@@ -10,7 +10,7 @@ from tests.simulation.life import Life
 from tests.simulation.shapes import Shape, step
 from tests.support.clock import VirtualClock
 from zenflow.api.names import LABEL_STEP
-from zenflow.controller.objects import JOBFLOWS, JOBS
+from zenflow.controller.objects import JOBFLOWS, JOBS, PODS
 from zenflow.local.apiserver.admission import AdmissionRequest, AdmissionResponse, Operation
 from zenflow.local.containers.script import Outcome, Rule, Script, by_rules
 
@@ -87,6 +87,19 @@ def test_a_job_whose_pods_are_refused_is_told_of_after_exactly_half_a_minute_and
     end = life.run()
     assert (end["two"]["phase"], end["two"]["jobs"]) == ("Succeeded", [("a", 1), ("b", 1)])
     assert all("waitingSince" not in each for each in life.status("two")["steps"])
+
+
+def test_a_pod_that_comes_at_last_is_told_of_at_once() -> None:
+    """Events are asked again after minutes only; until then a status would say that there is no Pod, beside one."""
+    gate = Gate("pods", "not yet")
+    life = Life(lambda clock: by_rules(otherwise=Outcome(seconds=3600.0)), admission=(gate.admit,))
+    life.submit("two", TWO.steps)
+    life.until_time(400.0)
+    assert steps_of(life, "two")["a"] == ("Running", "NoPods")
+    gate.open()
+    life.until(lambda: life.names(PODS))
+    life.until_time(life.now + 1.0)
+    assert steps_of(life, "two")["a"] == ("Running", None)
 
 
 @pytest.mark.proves("troubleshooting.asks-rarely")

@@ -14,6 +14,7 @@ from rich.text import Text
 from zenflow.api.types import FlowPhase, JobFlow, JobFlowStatus, Progress, StepPhase, StepStatus, StepType
 from zenflow.cli.text import clean, elapsed
 from zenflow.cli.tree import Line
+from zenflow.dag.steps import JOB_RETRY, SUSPENDED
 
 MARKS = {
     StepPhase.PENDING: ("○", "dim"),
@@ -71,7 +72,7 @@ def changes(old: JobFlow | None, new: JobFlow) -> Iterator[str]:
     known = {status.name: status for status in before.steps}
     for status in new.status.steps:
         was = known.get(status.name)
-        if _key(status) != (_key(was) if was else (StepPhase.PENDING, None, 0)):
+        if _key(status) != _key(was or StepStatus(name=status.name, phase=StepPhase.PENDING)):
             took = _span(status.start_time, status.completion_time)
             yield f"{name}/{status.name} {status.phase}{took and f' in {took}'}{_because(note(status))}"
 
@@ -92,10 +93,18 @@ def note(status: StepStatus, now: datetime | None = None) -> str:
         wait = f" in {elapsed(status.next_retry_time - now)}" if now else ""
         return f"retry {status.retry_count + 1}{wait}" + (f": {clean(status.message)}" if status.message else "")
     if status.phase is StepPhase.RUNNING:
-        return f"retry {status.retry_count}" if status.retry_count else ""
+        retry = f"retry {status.retry_count}" if status.retry_count else ""
+        held = clean(status.message or status.reason or "") if stands_still(status) else ""
+        return ": ".join(filter(None, (retry, held)))
     if status.message:
         return clean(status.message)
     return clean(status.reason or "")
+
+
+def stands_still(status: StepStatus) -> bool:
+    """Whether something is in the way of a step that could go on; a wait for its retry has a time of its own."""
+    is_open = status.phase in (StepPhase.PENDING, StepPhase.RUNNING)
+    return is_open and status.reason not in (None, "", "Backoff", SUSPENDED)
 
 
 def waiting(flow: JobFlow) -> tuple[StepStatus, ...]:
@@ -128,8 +137,9 @@ def _header(flow: JobFlow, now: datetime) -> RenderableType:
         _summary(flow),
         Text(_span(status.start_time, status.completion_time or now), style="dim"),
     )
-    # The tree says how a flow is doing that goes on; its sentence is for phases that need a reason.
-    quiet = phase in (FlowPhase.RUNNING, FlowPhase.PAUSED, FlowPhase.SUCCEEDED) or not status.message
+    # The tree says how a flow is doing that goes on; its sentence is for what needs a reason.
+    is_well = phase in (FlowPhase.RUNNING, FlowPhase.PAUSED, FlowPhase.SUCCEEDED)
+    quiet = (is_well and not any(map(stands_still, status.steps))) or not status.message
     return head if quiet else Group(head, Text(f"   {clean(status.message or '')}", style=FLOW_STYLES[phase]))
 
 
@@ -159,8 +169,10 @@ def _visible(layout: Sequence[Line], states: Sequence[StepStatus], height: int) 
     return [line for line in layout if line.step in chosen]
 
 
-def _key(status: StepStatus) -> tuple[StepPhase, datetime | None, int]:
-    return status.phase, status.next_retry_time, status.retry_count
+def _key(status: StepStatus) -> tuple[object, ...]:
+    """What makes a line of its own when it changes: of a Job that retries by itself each try does."""
+    held = status.reason if stands_still(status) else None
+    return status.phase, status.next_retry_time, status.retry_count, held, status.message if held == JOB_RETRY else None
 
 
 def _span(start: datetime | None, end: datetime | None) -> str:

@@ -10,10 +10,16 @@ from typing import Literal
 
 from zenflow.api.types import FlowPhase, JobFlowStatus, StepPhase, StepStatus
 from zenflow.controller.changes import changed_steps
-from zenflow.dag.steps import APPROVED, REJECTED, UNSTAMPED
+from zenflow.dag.steps import APPROVED, BACKOFF_LIMIT_EXCEEDED, JOB_RETRY, REJECTED, UNSTAMPED
 
 NORMAL: Literal["Normal"] = "Normal"
 WARNING: Literal["Warning"] = "Warning"
+
+
+# What the flow as a whole ends by; said of the flow once, and not of each step that ended with it.
+_OF_THE_FLOW = frozenset({"DeadlineExceeded", "Replaced", "InvalidSpec"})
+# What the flow ends by is a step's failure, which has been told with its cause when it happened.
+_OF_A_STEP = frozenset({"StepFailed", BACKOFF_LIMIT_EXCEEDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class Announcement:
 
 
 def announce(before: JobFlowStatus, after: JobFlowStatus) -> tuple[Announcement, ...]:
-    """What changed between two published statuses that somebody should be told."""
+    """What changed between two published statuses that somebody should be told; each thing once."""
     about_steps = (one for was, now in changed_steps(before, after) for one in _about_step(was, now))
     return (*about_steps, *_about_flow(before, after))
 
@@ -37,11 +43,15 @@ def _about_step(before: StepStatus, after: StepStatus) -> Iterator[Announcement]
     if after.reason in (APPROVED, REJECTED) and after.phase is not was:
         yield Announcement(NORMAL if after.reason == APPROVED else WARNING, after.reason, text)
     elif after.phase is not was and after.phase is StepPhase.FAILED:
-        yield Announcement(WARNING, "StepFailed", text)
+        if after.reason not in _OF_THE_FLOW:
+            yield Announcement(WARNING, "StepFailed", text)
     elif after.phase is StepPhase.PENDING_APPROVAL:
         yield from _about_question(before, after, text)
     elif after.next_retry_time and after.reason == "Backoff" and before.reason != "Backoff":
         yield Announcement(WARNING, "StepRetry", text)
+    elif after.reason == JOB_RETRY:
+        if before.message != after.message:
+            yield Announcement(WARNING, JOB_RETRY, text)
     elif _is_held(after) and after.reason and before.reason != after.reason:
         yield Announcement(WARNING, after.reason, text)
 
@@ -67,8 +77,9 @@ def _about_flow(before: JobFlowStatus, after: JobFlowStatus) -> Iterator[Announc
     if after.phase is before.phase:
         return
     if after.phase is FlowPhase.FAILED:
-        failed = next((c for c in after.conditions if c.type == "Failed"), None)
-        yield Announcement(WARNING, failed.reason if failed else "Failed", after.message or "")
+        reason = next((c.reason for c in after.conditions if c.type == "Failed"), "Failed")
+        if reason not in _OF_A_STEP:
+            yield Announcement(WARNING, reason, after.message or "")
     elif after.phase is FlowPhase.SUSPENDED:
         yield Announcement(NORMAL, "Suspended", after.message or "")
     elif before.phase is FlowPhase.SUSPENDED:

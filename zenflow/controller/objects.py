@@ -54,12 +54,26 @@ class Condition(msgspec.Struct, frozen=True, rename="camel"):
 
 class JobStatus(msgspec.Struct, frozen=True):
     conditions: tuple[Condition, ...] = ()
+    failed: int = 0
+
+
+class _IsSet(msgspec.Struct, frozen=True):
+    """A field of which only that it is there is read."""
+
+
+class JobSpec(msgspec.Struct, frozen=True, rename="camel"):
+    """By what rules the Job retries by itself. An API server sets the default of backoffLimit, 6."""
+
+    backoff_limit: int = 6
+    backoff_limit_per_index: int | None = None
+    pod_failure_policy: _IsSet | None = None
 
 
 class Job(msgspec.Struct, frozen=True):
     """A batch/v1 Job."""
 
     metadata: ObjectMeta
+    spec: JobSpec = JobSpec()
     status: JobStatus = JobStatus()
 
     def condition(self, type_: str) -> Condition | None:
@@ -118,10 +132,13 @@ class ContainerStatus(msgspec.Struct, frozen=True, rename="camel"):
     name: str
     state: ContainerState = ContainerState()
     last_state: ContainerState = ContainerState()
+    restart_count: int = 0
 
 
 class PodStatus(msgspec.Struct, frozen=True, rename="camel"):
     phase: str = ""
+    reason: str = ""
+    message: str = ""
     conditions: tuple[Condition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
     init_container_statuses: tuple[ContainerStatus, ...] = ()
@@ -132,6 +149,11 @@ class Pod(msgspec.Struct, frozen=True):
 
     metadata: ObjectMeta
     status: PodStatus = PodStatus()
+
+    @property
+    def containers(self) -> tuple[ContainerStatus, ...]:
+        """How its containers stand, init containers first."""
+        return (*self.status.init_container_statuses, *self.status.container_statuses)
 
     @property
     def is_untouched(self) -> bool:
@@ -262,9 +284,14 @@ def decode_job(body: bytes) -> Job:
     try:
         job = decode(_decode_job, body, "Job")
     except Undecodable as error:
+<<<<<<< HEAD
         remains = Job(_read_of_child(decode_metadata(body)), JobStatus((_unreadable(error),)))
         raise Undecodable(str(error), remains=remains) from error
     return Job(_read_of_child(job.metadata), job.status)
+=======
+        status = JobStatus((_unreadable(error),))
+        raise Undecodable(str(error), remains=Job(decode_metadata(body), status=status)) from error
+>>>>>>> d7619ae (Tell each try of a Job that retries by itself, and why its Pods failed)
 
 
 def decode_pod(body: bytes) -> Pod:

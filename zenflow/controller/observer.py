@@ -13,7 +13,7 @@ from itertools import chain
 from zenflow.api import names
 from zenflow.api.types import FlowMeta, JobFlow, JobRef, Step, StepPhase, StepStatus
 from zenflow.controller.caches import BY_OWNER, Caches
-from zenflow.controller.evidence import exits_of, suspension_of, trouble_of, unreadable_of
+from zenflow.controller.evidence import exits_of, pod_failures_of, suspension_of, trouble_of, unreadable_of
 from zenflow.controller.inquiry import Inquiry, standstill_of
 from zenflow.controller.memory import Memory, Notes
 from zenflow.controller.objects import (
@@ -32,7 +32,8 @@ from zenflow.controller.ownership import flow_uid, has_marks, has_place, is_atte
 from zenflow.controller.parsed_flows import ParsedFlows
 from zenflow.controller.provenance import Origin, Provenance
 from zenflow.controller.rivals import Rivals
-from zenflow.dag.snapshot import JOB_DELETED, Attempt, ContainerExit, Outcome, Snapshot, Trouble
+from zenflow.controller.tries import tries_of
+from zenflow.dag.snapshot import JOB_DELETED, Attempt, Outcome, Snapshot, Trouble
 from zenflow.runtime.cache import Key
 from zenflow.runtime.client import Client
 from zenflow.runtime.clock import Clock
@@ -161,9 +162,9 @@ class Observer:
             message = _was_deleted(job.metadata.name)
         has_ended = recorded is not None and recorded.phase.is_terminal
         pods = () if outcome is Outcome.SUCCEEDED or has_ended else self._pods(job, notes)
-        exits, settles_at = exits_of(pods), None
-        if outcome is Outcome.FAILED and not (exits or is_gone or _is_recorded(job, recorded)):
-            exits, settles_at = self._await_evidence(job, notes)
+        settles_at = None
+        if outcome is Outcome.FAILED and not (is_gone or _is_recorded(job, recorded) or _tell(pods)):
+            pods, settles_at = self._await_evidence(job, notes)
         return Attempt(
             step=job.step,
             number=job.attempt,
@@ -176,7 +177,9 @@ class Observer:
             message=message,
             is_deleting=job.metadata.deletion_timestamp is not None,
             is_gone=is_gone,
-            exits=exits,
+            exits=exits_of(pods),
+            pod_failures=pod_failures_of(pods),
+            tries=None if has_ended or is_gone or outcome is not Outcome.ACTIVE else tries_of(job, pods),
             trouble=None if has_ended or outcome is not Outcome.ACTIVE else self._trouble(job, pods, notes),
             settles_at=settles_at,
         )
@@ -189,8 +192,8 @@ class Observer:
         standstill = standstill_of(job, pods) if known is None else None
         return self._inquiry.explain(standstill, notes.answers) if standstill else known
 
-    def _await_evidence(self, job: Job, notes: Notes) -> tuple[tuple[ContainerExit, ...], datetime | None]:
-        """The exits of a Job that failed before its Pods were seen to, or until when to wait for them.
+    def _await_evidence(self, job: Job, notes: Notes) -> tuple[tuple[Pod, ...], datetime | None]:
+        """The Pods of a Job that failed before its Pods were seen to, or until when to wait for them.
 
         Jobs and Pods come by two watches: the news of a Job's failure may overtake that of its cause. After a
         moment the API server itself is asked, once; a Job may fail without any container having failed.
@@ -201,7 +204,7 @@ class Observer:
             return (), until
         if not notes.deleted.knows_pods(uid):
             notes.deleted.keep_pods(uid, *self._list_pods(job))
-        return exits_of(notes.deleted.pods(uid)), None
+        return tuple(notes.deleted.pods(uid)), None
 
     def _list_pods(self, job: Job) -> list[Pod]:
         labels = (names.LABEL_FLOW_UID, names.LABEL_STEP, names.LABEL_ATTEMPT)
@@ -254,12 +257,18 @@ def _number(status: StepStatus) -> int:
     return min(max(status.retry_count, 0) + 1, names.MAX_ATTEMPTS)
 
 
+<<<<<<< HEAD
 def _size_problems(record: FlowRecord, notes: Notes) -> tuple[str, ...]:
     """That the object has no room for a status, as writing one has shown; until it is smaller."""
     if notes.outgrown_at is None or record.size < notes.outgrown_at:
         return ()
     text = f"Too long: the object has {record.size} bytes and no room for its status"
     return (f"metadata: {text}; remove annotations, labels or finalizers, or make the spec smaller",)
+=======
+def _tell(pods: tuple[Pod, ...]) -> bool:
+    """Whether the Pods say why they failed."""
+    return bool(exits_of(pods) or pod_failures_of(pods))
+>>>>>>> d7619ae (Tell each try of a Job that retries by itself, and why its Pods failed)
 
 
 def _is_recorded(job: Job, recorded: StepStatus | None) -> bool:

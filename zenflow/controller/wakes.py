@@ -7,8 +7,14 @@ flow's concurrency group is the `GroupGate`'s to know.
 
 from collections.abc import Callable
 
+from zenflow.api import names
 from zenflow.controller.caches import Caches
+<<<<<<< HEAD
 from zenflow.controller.evidence import exits_of, is_news
+=======
+from zenflow.controller.evidence import exits_of, is_news, pod_failures_of
+from zenflow.controller.library import Library
+>>>>>>> d7619ae (Tell each try of a Job that retries by itself, and why its Pods failed)
 from zenflow.controller.memory import Memory
 from zenflow.controller.objects import UNREADABLE, FlowRecord, Job, Pod
 from zenflow.controller.ownership import has_marks, is_attempts_pod, is_pod_of
@@ -73,12 +79,20 @@ class Wakes:
         assert pod is not None
         if not is_attempts_pod(pod):
             return
-        if new is None and exits_of([pod]):
+        if new is None and (exits_of([pod]) or pod_failures_of([pod])):
             self._keep_pod(pod)
-        elif is_news(old, new):
+        elif is_news(old, new) or self._ends_a_standstill(old, new):
             self._wake(pod.flow_key)
         if (new is None or new.is_over) and self._caches.is_orphan(pod):
             self._wake(pod.flow_key)
+
+    def _ends_a_standstill(self, old: Pod | None, new: Pod | None) -> bool:
+        """Whether Events were asked why there was no Pod, or why this one did not start, and now it is there or has."""
+        if new is None or (old is not None and old.is_untouched == new.is_untouched):
+            return False
+        notes = self._memory.find(new.metadata.labels.get(names.LABEL_FLOW_UID, ""))
+        asked_about = (new.metadata.controller_uid, new.metadata.uid)
+        return notes is not None and not notes.answers.keys().isdisjoint(asked_about)
 
     def _keep_job(self, job: Job) -> None:
         """One that somebody else made is not missed."""
@@ -108,6 +122,7 @@ class Wakes:
 
 
 def _told(job: Job) -> tuple[object, ...]:
-    """What a decision reads of a Job that may change: how it ended, that it is suspended or being deleted."""
+    """What a decision reads of a Job that may change: how it ended, its own tries, suspension and deletion."""
     read = tuple(condition for condition in job.status.conditions if condition.type in _READ)
-    return job.metadata.uid, job.metadata.deletion_timestamp, read
+    tries = job.status.failed if job.spec.backoff_limit else 0
+    return job.metadata.uid, job.metadata.deletion_timestamp, read, tries

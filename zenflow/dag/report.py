@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from zenflow.api.names import APPROVED_GUIDE_PREFIX
+from zenflow.api.names import APPROVED_PREFIX
 from zenflow.api.types import (
     Condition,
     ConditionStatus,
@@ -15,7 +15,7 @@ from zenflow.api.types import (
 )
 from zenflow.dag.flows import Failure, start_of
 from zenflow.dag.snapshot import Snapshot
-from zenflow.dag.steps import SUSPENDED, UNSTAMPED, stamp
+from zenflow.dag.steps import JOB_RETRY, SUSPENDED, UNSTAMPED, stamp
 from zenflow.text import as_message
 
 _NAMES_SHOWN = 3
@@ -168,19 +168,27 @@ def _standstill(steps: Iterable[StepStatus]) -> tuple[str, ...]:
     held = [step for step in steps if step.phase in waiting and step.reason not in (None, SUSPENDED)]
     if not held:
         return ()
-    first = min(held, key=lambda step: step.reason == "Backoff")
+    first = min(held, key=lambda step: (step.reason == "Backoff", step.reason == JOB_RETRY))
     more = f" ({len(held) - 1} more steps wait)" if len(held) > 1 else ""
     if first.reason == "Backoff" and first.next_retry_time:
         return (
             f"Step {first.name} waits for its retry {first.retry_count + 1} at {_clock(first.next_retry_time)}{more}",
         )
+    if first.reason == JOB_RETRY and first.message:
+        return (f"Step {first.name}{more}: {first.message}",)
     since = f" since {first.waiting_since:%Y-%m-%dT%H:%M:%SZ}" if first.waiting_since else ""
     return (f"Step {first.name} waits{since}{more} ({first.reason}): {first.message or ''}".rstrip(": "),)
 
 
 def _how_to_approve(snapshot: Snapshot, steps: Sequence[StepStatus], name: str) -> str:
-    """The guide's command; after an answer that does not count, why."""
-    command = f"kubectl annotate jobflow {snapshot.flow.metadata.name} {APPROVED_GUIDE_PREFIX}{name}=true"
+    """A command that approves this flow and no other; after an answer that does not count, why.
+
+    With the UID in it: between the reading and the answer somebody may delete the flow and create another of its name,
+    and the API server refuses a patch of another UID. Under that UID the steps don't change any more.
+    """
+    meta = snapshot.flow.metadata
+    patch = f'{{"metadata":{{"uid":"{meta.uid}","annotations":{{"{APPROVED_PREFIX}{name}":"true"}}}}}}'
+    command = f"kubectl patch jobflow {meta.name} --type=merge -p '{patch}'"
     if any(step.name == name and step.reason == UNSTAMPED for step in steps):
         return f"the answer that is there does not count, no admission saw who gave it; with admission on, {command}"
     return command

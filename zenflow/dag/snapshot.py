@@ -15,6 +15,8 @@ from zenflow.text import as_message, as_reason
 
 # The reason of an attempt whose Job someone deleted while its step ran.
 JOB_DELETED = "JobDeleted"
+# The reason of a Pod that was deleted while it ran.
+POD_DELETED = "PodDeleted"
 # In place of a reason that is none, or is a word of ours in the mouth of others.
 UNKNOWN = "Unknown"
 
@@ -36,10 +38,37 @@ class ContainerExit:
     reason: str
     message: str  # its last lines, or what it wrote to its termination log
     finished_at: datetime | None = None
+    pod: str = ""
+    by_deletion: bool = False  # its Pod was deleted first
 
     def __post_init__(self) -> None:
         _set(self, container=as_message(self.container), reason=as_reason(self.reason, ""))
         _set(self, message=as_message(self.message))
+
+
+@dataclass(frozen=True, slots=True)
+class PodFailure:
+    """Why a Pod failed that was not its containers' doing: evicted, preempted, its node lost, deleted."""
+
+    pod: str
+    reason: str
+    message: str
+    failed_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        _set(self, reason=as_reason(self.reason, UNKNOWN), message=as_message(self.message))
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """How far a Job has come that retries by itself, with new Pods or by restarts of their containers.
+
+    `failed` of `allowed` have failed, None where nothing bounds them; the next begins at about `next_at`.
+    """
+
+    failed: int
+    allowed: int | None = None
+    next_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +94,8 @@ class Attempt:
     `is_gone`: the Job was there (a status or a watch event says so) and is not any more;
     an attempt that is gone without an outcome of its own is FAILED with reason JobDeleted, once its Pods are gone too.
     So is one that is still there but failed only after somebody had deleted it: in the foreground, with its Pods first.
+    `exits` and `pod_failures` are in the order of their time, those by a deletion before all others. `tries`: the Job
+    is active and has failed before, by its own backoffLimit.
     `settles_at`: its Job has failed, but what its Pods have to say of it is waited for until then.
     `is_inherited`: nothing but its form and age says that it is ours (see `dag.inheritance`).
     """
@@ -81,6 +112,8 @@ class Attempt:
     is_deleting: bool = False
     is_gone: bool = False
     exits: tuple[ContainerExit, ...] = ()
+    pod_failures: tuple[PodFailure, ...] = ()
+    tries: Tries | None = None
     trouble: Trouble | None = None
     settles_at: datetime | None = None
     is_inherited: bool = False

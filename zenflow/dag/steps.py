@@ -11,7 +11,14 @@ from datetime import datetime, timedelta
 from zenflow.api.names import APPROVED_BY_PREFIX, APPROVED_PREFIX
 from zenflow.api.templates import container_names
 from zenflow.api.types import JobRef, PodFailureAction, PodFailurePolicy, Step, StepPhase, StepStatus, StepType
-from zenflow.dag.failures import DEFAULT_CONTAINER, describe_exit, explain, read_exit, verdict
+from zenflow.dag.failures import (
+    DEFAULT_CONTAINER,
+    describe_cause,
+    describe_tries,
+    explain,
+    read_exit,
+    verdict,
+)
 from zenflow.dag.retries import retries_left, wait_before
 from zenflow.dag.snapshot import JOB_DELETED, UNKNOWN, Attempt, Outcome, Snapshot
 from zenflow.text import as_message
@@ -24,13 +31,17 @@ APPROVED = "Approved"
 REJECTED = "Rejected"
 SUSPENDED = "Suspended"
 UNSTAMPED = "UnstampedApproval"
+JOB_RETRY = "JobRetry"
 
 DECISIVE = frozenset(
-    {"Backoff", WHEN_FALSE, BACKOFF_LIMIT_EXCEEDED, FLOW_FAILED, APPROVED, REJECTED, SUSPENDED, UNSTAMPED}
+    {"Backoff", JOB_RETRY, WHEN_FALSE, BACKOFF_LIMIT_EXCEEDED, FLOW_FAILED, APPROVED, REJECTED, SUSPENDED, UNSTAMPED}
 )
 
+# Kubelet's word for a container between two tries.
+CRASH_LOOP = "CrashLoopBackOff"
+
 # Under these a recorded message tells of an earlier attempt and is kept; any other is about something that has passed.
-_REASONS_OF_EVIDENCE = frozenset({None, "Backoff", SUSPENDED})
+_REASONS_OF_EVIDENCE = frozenset({None, "Backoff", JOB_RETRY, SUSPENDED})
 
 _SKIP_WORDS = frozenset({"never", "false"})
 
@@ -304,13 +315,15 @@ def _describe(step: Step, recorded: StepStatus | None, attempts: Sequence[Attemp
         else None,
     )
     tell_at = troubled_at(latest)
-    if latest.trouble is not None and tell_at is not None and now >= tell_at:
+    is_stuck = tell_at is not None and now >= tell_at
+    if latest.tries is not None and not (is_stuck and latest.trouble and latest.trouble.reason != CRASH_LOOP):
+        return status.model_copy(update={"reason": JOB_RETRY, "message": as_message(describe_tries(latest))})
+    if latest.trouble is not None and is_stuck:
         # Whoever writes Events chooses their reasons: none may look like a word that decisions read back.
         reason = UNKNOWN if latest.trouble.reason in DECISIVE else latest.trouble.reason
         return hold(status, None, latest.trouble.since or now, reason, latest.trouble.message)
-    if latest.exits:
-        return status.model_copy(update={"message": as_message(describe_exit(latest.exits[-1]))})
-    return status
+    cause = describe_cause(latest)
+    return status.model_copy(update={"message": as_message(cause)}) if cause else status
 
 
 def times_out_at(step: Step, started_at: datetime | None) -> datetime | None:

@@ -6,7 +6,7 @@ hands out anything that may be changed.
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -43,6 +43,7 @@ class ObjectMeta(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     generate_name: str = ""
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
+    deletion_grace_period_seconds: int | None = None
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     annotations: dict[str, str] = msgspec.field(default_factory=dict)
     owner_references: tuple[OwnerReference, ...] = ()
@@ -51,6 +52,16 @@ class ObjectMeta(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     def key(self) -> Key:
         """Where the object lies in its cache."""
         return Key(self.namespace, self.name)
+
+    @property
+    def deletion_asked_at(self) -> datetime | None:
+        """When somebody asked for its deletion; the deletionTimestamp is when its grace period ends."""
+        if self.deletion_timestamp is None:
+            return None
+        try:
+            return self.deletion_timestamp - timedelta(seconds=self.deletion_grace_period_seconds or 0)
+        except OverflowError:  # whoever deletes chooses the grace period, and 64 bits of seconds are no time
+            return self.deletion_timestamp
 
     @property
     def controller_uid(self) -> str:

@@ -103,3 +103,35 @@ def test_outcome() -> None:
     """One line with the time it took and the controller's sentence."""
     subject = flow({"a": {}}, "Succeeded", completionTime=ago(0), message="1 of 1 steps succeeded")
     assert render.outcome(subject) == "etl Succeeded in 1m00s: 1 of 1 steps succeeded"
+
+
+WORDS = 'Pod x: secret "nowhere" not found. Remedy: create it'
+MISSING = {"phase": "Running", "reason": "FailedMount", "message": WORDS}
+
+
+def test_a_running_step_that_stands_still_says_why() -> None:
+    """In its line, and in full under the head, where a narrow window cuts nothing off."""
+    subject = flow({"a": MISSING}, message="Step a waits (FailedMount): " + WORDS)
+    _, told, step = shown(subject)
+    assert told.strip() == "Step a waits (FailedMount): " + WORDS
+    assert 'secret "nowhere" not found' in step
+    assert "waits" not in "".join(shown(flow({"a": {"phase": "Running"}}, message="Running a")))
+
+
+def test_what_a_step_stands_still_for_is_a_change_and_so_is_its_end() -> None:
+    """A pipe and a log must not be silent where a terminal and kubectl tell."""
+    well, held = flow({"a": {"phase": "Running"}}), flow({"a": MISSING})
+    assert list(render.changes(well, held)) == ["etl/a Running: " + WORDS]
+    assert list(render.changes(held, well)) == ["etl/a Running"]
+    waits = flow({"a": {"reason": "QuotaExceeded", "message": "exceeded quota"}})
+    assert list(render.changes(flow({"a": {}}), waits)) == ["etl/a Pending: exceeded quota"]
+
+
+def test_each_try_of_a_job_that_retries_by_itself_is_a_change() -> None:
+    """Ten minutes without a word would look like a hang."""
+    tries = [
+        flow({"a": {"phase": "Running", "reason": "JobRetry", "message": f"Failed {n} of 7 times: exited with 3"}})
+        for n in (1, 2)
+    ]
+    assert list(render.changes(*tries)) == ["etl/a Running: Failed 2 of 7 times: exited with 3"]
+    assert list(render.changes(tries[1], tries[1])) == []

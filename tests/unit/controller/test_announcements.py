@@ -42,6 +42,25 @@ def test_a_failed_flow_is_announced_with_the_reason_of_its_condition() -> None:
     assert (event.type, event.reason, event.message) == ("Warning", "TimedOut", "too slow")
 
 
+@pytest.mark.parametrize(
+    ("reason", "of_step", "told"),
+    [
+        ("StepFailed", "JobFailed", ["StepFailed"]),
+        ("StepFailed", "Rejected", ["Rejected"]),
+        ("BackoffLimitExceeded", "BackoffLimitExceeded", ["StepFailed"]),
+        ("DeadlineExceeded", "DeadlineExceeded", ["DeadlineExceeded"]),
+        ("Replaced", "Replaced", ["Replaced"]),
+    ],
+)
+def test_what_a_flow_ended_by_is_told_once(reason: str, of_step: str, told: list[str]) -> None:
+    """Of the step that it failed by, with the cause; or of the flow, and not of each step that ended with it."""
+    condition = Condition(type="Failed", status=ConditionStatus.TRUE, reason=reason, last_transition_time=NOW)
+    steps = (StepStatus(name=name, phase=StepPhase.FAILED, reason=of_step, message="no") for name in "a")
+    ended = JobFlowStatus(phase=FlowPhase.FAILED, message="no", conditions=(condition,), steps=tuple(steps))
+    running = status(FlowPhase.RUNNING, StepStatus(name="a", phase=StepPhase.RUNNING))
+    assert [event.reason for event in announce(running, ended)] == told
+
+
 def test_an_approval_that_is_asked_for_is_announced() -> None:
     """Somebody has to act on it."""
     asking = StepStatus(name="gate", phase=StepPhase.PENDING_APPROVAL, message="check the backup")
@@ -83,6 +102,19 @@ def test_a_step_that_runs_but_is_stuck_is_announced_once() -> None:
     [event] = announce(fine, stuck)
     assert (event.type, event.reason, event.message) == ("Warning", "FailedMount", "Step a: no")
     assert announce(stuck, stuck) == announce(stuck, fine) == ()
+
+
+def test_each_try_of_a_job_that_retries_by_itself_is_announced_once() -> None:
+    """It takes ten minutes by default: somebody may want to act before its end."""
+
+    def tried(times: int) -> JobFlowStatus:
+        text = f"Failed {times} of 7 times: exited with 3"
+        return status(FlowPhase.RUNNING, StepStatus(name="a", phase=StepPhase.RUNNING, reason="JobRetry", message=text))
+
+    [event] = announce(tried(1), tried(2))
+    assert (event.type, event.reason) == ("Warning", "JobRetry")
+    assert event.message == "Step a: Failed 2 of 7 times: exited with 3"
+    assert announce(tried(2), tried(2)) == ()
 
 
 def test_suspending_is_announced_of_the_flow_and_not_of_each_step() -> None:

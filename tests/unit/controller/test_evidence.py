@@ -3,7 +3,16 @@
 import json
 from typing import Any
 
-from zenflow.controller.evidence import exits_of, is_news, suspension_of, trouble_of, unreadable_of
+import pytest
+
+from zenflow.controller.evidence import (
+    exits_of,
+    is_news,
+    pod_failures_of,
+    suspension_of,
+    trouble_of,
+    unreadable_of,
+)
 from zenflow.controller.objects import Pod, decode_job, decode_pod, remains_of
 
 
@@ -105,3 +114,83 @@ def test_a_job_that_somebody_suspended_says_how_to_resume_it() -> None:
     assert trouble is not None
     assert 'kubectl patch job j --type=merge -p \'{"spec":{"suspend":false}}\'' in trouble.message
     assert suspension_of(job("False")) is None
+
+
+# --- Pods that fail as a whole ---
+
+
+def gone(deleted: str = "", grace: int = 0, **status: Any) -> Pod:
+    """A Pod of which more than its containers tells; `deleted` is its deletionTimestamp."""
+    meta = {"name": "p", "uid": "u", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    meta |= {"deletionTimestamp": deleted, "deletionGracePeriodSeconds": grace} if deleted else {}
+    return decode_pod(json.dumps({"metadata": meta, "status": status}).encode())
+
+
+def disrupted(reason: str) -> dict[str, Any]:
+    at = "2026-01-01T00:00:05Z"
+    return {"type": "DisruptionTarget", "status": "True", "reason": reason, "message": "why", "lastTransitionTime": at}
+
+
+DELETED = "2026-01-01T00:00:40Z"  # asked for at :10, with half a minute to end in
+KILLED = {"name": "main", "state": ended(143, "2026-01-01T00:00:11Z")}
+
+
+@pytest.mark.parametrize(
+    ("pod", "reason"),
+    [
+        pytest.param(gone(phase="Failed", reason="Evicted", message="low"), "Evicted", id="evicted, nothing ever ran"),
+        pytest.param(
+            gone(phase="Failed", reason="Evicted", conditions=[disrupted("TerminationByKubelet")]), "Evicted", id="both"
+        ),
+        pytest.param(gone(phase="Failed", reason="DeadlineExceeded"), "DeadlineExceeded", id="its own deadline"),
+        pytest.param(gone(phase="Failed", reason="UnsupportedVolume"), "UnsupportedVolume", id="refused by its node"),
+        pytest.param(
+            gone(DELETED, 30, phase="Running", conditions=[disrupted("PreemptionByScheduler")]),
+            "PreemptionByScheduler",
+            id="preempted",
+        ),
+        pytest.param(
+            gone(phase="Failed", conditions=[disrupted("DeletionByPodGC")]), "DeletionByPodGC", id="its node is lost"
+        ),
+        pytest.param(gone(DELETED, 30, phase="Failed", containerStatuses=[KILLED]), "PodDeleted", id="deleted"),
+        pytest.param(
+            gone(DELETED, 0, phase="Running", containerStatuses=[{"name": "main", "state": {"running": {}}}]),
+            "PodDeleted",
+            id="deleted by force",
+        ),
+    ],
+)
+def test_a_pod_that_failed_by_no_fault_of_its_containers_says_by_whose(pod: Pod, reason: str) -> None:
+    """In the words of kubelet, the scheduler or the Pod garbage collector."""
+    [failure] = pod_failures_of([pod])
+    assert (failure.pod, failure.reason) == ("p", reason)
+    assert is_news(None, pod)
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        pytest.param(gone(phase="Failed", containerStatuses=[{"name": "main", "state": ended(1)}]), id="its own fault"),
+        pytest.param(gone(DELETED, 30, phase="Succeeded"), id="deleted and yet done"),
+        pytest.param(gone(DELETED, 30, phase="Pending"), id="deleted before it ran"),
+        pytest.param(
+            gone(DELETED, 30, phase="Failed", containerStatuses=[{"name": "main", "state": ended(1)}]),
+            id="deleted after it had failed",
+        ),
+        pytest.param(gone(phase="Running", conditions=[disrupted("PreemptionByScheduler")]), id="only marked yet"),
+    ],
+)
+def test_a_pod_that_ended_by_itself_is_no_pod_failure(pod: Pod) -> None:
+    """Its containers say what there is to say."""
+    assert pod_failures_of([pod]) == ()
+
+
+def test_what_a_pod_failed_by_before_it_was_deleted_is_told_last() -> None:
+    """The Job controller deletes what runs on of a Job that has failed; that end is not the cause."""
+    restarted = {"name": "main", "lastState": ended(7, "2026-01-01T00:00:09Z"), "state": KILLED["state"]}
+    assert [each.exit_code for each in exits_of([gone(DELETED, 30, containerStatuses=[restarted])])] == [143, 7]
+
+
+def test_a_grace_period_beyond_all_calendars_is_no_error() -> None:
+    """Whoever may delete a Pod chooses it, and this is asked by the thread that every Pod's news comes through."""
+    assert is_news(None, gone(DELETED, 2**63 - 1, containerStatuses=[{"name": "main", "state": {"running": {}}}]))

@@ -1,5 +1,6 @@
 """Which changes wake a flow, line by line as a watch brings them."""
 
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -10,10 +11,16 @@ from tests.support.transport import event
 from zenflow.api.names import LABEL_ATTEMPT, LABEL_FLOW, LABEL_FLOW_UID, LABEL_STEP, job_name
 from zenflow.controller.app import informers
 from zenflow.controller.caches import Caches
+<<<<<<< HEAD
+=======
+from zenflow.controller.inquiry import Answer
+from zenflow.controller.library import Library
+>>>>>>> d7619ae (Tell each try of a Job that retries by itself, and why its Pods failed)
 from zenflow.controller.memory import Memory
 from zenflow.controller.parsed_flows import ParsedFlows
 from zenflow.controller.provenance import Provenance
 from zenflow.controller.wakes import Wakes
+from zenflow.dag.snapshot import Trouble
 from zenflow.runtime.barrier import Barrier
 from zenflow.runtime.cache import Key
 
@@ -32,10 +39,16 @@ class World:
         (self.flows,), (self.jobs,), (self.pods,) = informers()
         self.barrier = Barrier()
         self.woken: list[str] = []
+        self.memory = Memory()
         wakes = Wakes(
             Caches(self.flows.cache, self.jobs.cache, self.pods.cache),
+<<<<<<< HEAD
             Memory(),
             ParsedFlows(),
+=======
+            self.memory,
+            Library(),
+>>>>>>> d7619ae (Tell each try of a Job that retries by itself, and why its Pods failed)
             Provenance(VirtualClock()),
             self._wake,
             is_flow_echo=partial(self.barrier.is_echo, self.flows),
@@ -59,6 +72,17 @@ class World:
         spec = {"steps": [], "executionPolicy": {"concurrencyGroup": "nightly"}}
         body = {"metadata": {**meta, "resourceVersion": str(version)}, "spec": spec, "status": status}
         self.flows.feed(event("MODIFIED", body))
+
+    def see_pod(self, version: int, **status: Any) -> None:
+        meta = {"name": f"{JOB}-x", "namespace": "default", "uid": "uid-pod", "labels": LABELS}
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": JOB, "uid": "uid-job", "controller": True}
+        body = {"metadata": {**meta, "resourceVersion": str(version), "ownerReferences": [owner]}, "status": status}
+        self.pods.feed(event("MODIFIED", body))
+
+    def asked_about(self, uid: str) -> None:
+        """Events were asked why nothing goes on."""
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        self.memory.of("uid-etl").answers[uid] = Answer(Trouble("NoPods", "none"), at, timedelta(minutes=10))
 
     def see_job(self, version: int, type_: str = "MODIFIED", *, deleted_at: str | None = None, **status: Any) -> None:
         meta = {"name": JOB, "namespace": "default", "uid": "uid-job", "labels": LABELS}
@@ -84,6 +108,7 @@ def condition(type_: str) -> dict[str, Any]:
         pytest.param(condition("Suspended"), id="suspended by a queue"),
         pytest.param({"deleted_at": LATER}, id="being deleted"),
         pytest.param({"type_": "DELETED"}, id="gone"),
+        pytest.param({"active": 1, "failed": 1}, id="a try that failed"),
     ],
 )
 def test_what_a_decision_reads_of_a_job_wakes_its_flow(world: World, change: dict[str, Any]) -> None:
@@ -125,4 +150,28 @@ def test_the_echo_of_our_own_status_wakes_nobody(world: World) -> None:
     world.see_flow(13, phase="Running")
     assert world.woken == []
     world.see_flow(14, phase="Pending")
+    assert world.woken == [str(KEY)]
+
+
+def test_a_pod_that_comes_and_starts_wakes_nobody(world: World) -> None:
+    """Every step has one: its flow would be looked at three times more for nothing."""
+    world.see_pod(13)
+    world.see_pod(14, phase="Running")
+    assert world.woken == []
+
+
+def test_a_pod_that_comes_wakes_the_flow_that_was_told_there_was_none(world: World) -> None:
+    """Else the status says so for up to ten minutes beside a Pod that runs."""
+    world.asked_about("uid-job")
+    world.see_pod(13)
+    assert world.woken == [str(KEY)]
+
+
+def test_a_pod_that_starts_at_last_wakes_the_flow_that_was_told_it_does_not(world: World) -> None:
+    """Its volume has come; what kept it is over."""
+    world.see_pod(13, phase="Pending")
+    world.asked_about("uid-pod")
+    world.see_pod(14, phase="Pending", conditions=[{"type": "PodScheduled", "status": "True"}])
+    assert world.woken == []
+    world.see_pod(15, phase="Running")
     assert world.woken == [str(KEY)]

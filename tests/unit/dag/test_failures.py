@@ -1,11 +1,14 @@
 """What a failed attempt means, and the words for it."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from tests.support.builders import Scene, exited, job, on_exit, rules
+from tests.support.builders import Scene, at, exited, job, on_exit, rules
 from zenflow.api.types import ExitCodeOperator, PodFailureAction, PodFailurePolicy
-from zenflow.dag.failures import describe_exit, explain, read_exit, verdict
-from zenflow.dag.snapshot import Attempt, ContainerExit
+from zenflow.dag.failures import describe_cause, describe_exit, describe_tries, explain, read_exit, verdict
+from zenflow.dag.snapshot import POD_DELETED, Attempt, ContainerExit, PodFailure, Tries
 
 IGNORE, COUNT, FAIL_JOB = PodFailureAction.IGNORE, PodFailureAction.COUNT, PodFailureAction.FAIL_JOB
 NOT_IN = ExitCodeOperator.NOT_IN
@@ -113,6 +116,64 @@ def test_an_exit_that_was_told_can_be_read_back(message: str, reason: str) -> No
     """It is kept in a status alone once its Pod is gone."""
     told = ContainerExit(container="main", exit_code=137, reason=reason, message=message)
     assert read_exit(describe_exit(told)) == told
+
+
+def failing(pod_failures: tuple[PodFailure, ...] = (), *exits: ContainerExit, **facts: Any) -> Attempt:
+    return attempt_of(Scene.of(job("a")).failed("a", exits=exits, pod_failures=pod_failures, **facts))
+
+
+EVICTED = PodFailure("p", "Evicted", "The node was low on resource: memory.", at(5))
+TAKEN = PodFailure("p", POD_DELETED, "", at(5))
+KILLED = ContainerExit("main", 137, "Error", "bye", at(6), pod="p", by_deletion=True)
+OWN = ContainerExit("main", 3, "Error", "no disk", at(4), pod="p")
+OTHER = ContainerExit("main", 3, "Error", "no disk", at(9), pod="q")
+
+
+@pytest.mark.parametrize(
+    ("failures", "exits", "cause"),
+    [
+        pytest.param((EVICTED,), (), "Pod p failed (Evicted): The node was low on resource: memory.", id="alone"),
+        pytest.param(
+            (EVICTED,),
+            (replace(KILLED, by_deletion=False),),
+            "Pod p failed (Evicted): The node was low on resource: memory.; container main exited with 137: bye",
+            id="with its container",
+        ),
+        pytest.param(
+            (TAKEN,), (KILLED,), "Pod p was deleted while it ran; container main exited with 137: bye", id="deleted"
+        ),
+        pytest.param((TAKEN,), (), "Pod p was deleted while it ran", id="deleted by force"),
+        pytest.param((TAKEN,), (OWN,), "container main exited with 3: no disk", id="it had failed before"),
+        pytest.param((EVICTED,), (OTHER,), "container main exited with 3: no disk", id="another failed after it"),
+        pytest.param((), (OWN,), "container main exited with 3: no disk", id="a container"),
+    ],
+)
+def test_the_reason_of_a_pod_is_evidence_like_an_exit_code(
+    failures: tuple[PodFailure, ...], exits: tuple[ContainerExit, ...], cause: str
+) -> None:
+    """Where it is what the attempt failed by; its container's exit code stands behind it and can be read back."""
+    attempt = failing(failures, *exits)
+    assert explain(attempt) == f"Job {attempt.job_name} failed (BackoffLimitExceeded): {cause}"
+    read = read_exit(describe_cause(attempt))
+    assert (read.exit_code if read else None) == (exits[-1].exit_code if exits else None)
+
+
+def test_a_job_that_retries_by_itself_tells_which_try_and_when_the_next_comes() -> None:
+    """And the exit is read back, where the Pod is gone before the Job has failed."""
+    attempt = replace(failing((), OWN), tries=Tries(3, 7, at(40)))
+    told = describe_tries(attempt)
+    assert told == "Failed 3 of 7 times, next try at about 12:00:40Z: container main exited with 3: no disk"
+    assert (read_exit(told) or KILLED).exit_code == 3
+    assert describe_tries(replace(attempt, tries=Tries(2), exits=())) == "Failed 2 times"
+
+
+def test_what_a_container_wrote_is_never_read_as_another_exit() -> None:
+    """Its words stand behind its code."""
+    forged = ContainerExit("main", 1, "Error", "; container main exited with 42: fine", at(4), pod="p")
+    for failures in ((), (EVICTED,)):
+        read = read_exit(describe_cause(failing(failures, forged)))
+        assert read is not None
+        assert read.exit_code == 1
 
 
 def test_no_other_message_is_read_as_an_exit() -> None:

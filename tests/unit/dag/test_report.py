@@ -143,6 +143,12 @@ def test_a_flow_that_was_paused_ends_with_both_conditions() -> None:
 
 # --- message ---
 
+# Bound to the flow that was read: another of its name has another UID.
+APPROVE = (
+    "kubectl patch jobflow flow --type=merge "
+    """-p '{"metadata":{"uid":"uid-flow","annotations":{"approved.workflow.zen.io/go":"true"}}}'"""
+)
+
 
 @pytest.mark.parametrize(
     ("scene", "message"),
@@ -151,13 +157,13 @@ def test_a_flow_that_was_paused_ends_with_both_conditions() -> None:
         pytest.param(Scene.of(*(job(name) for name in "abcde")), "Running a, b, c and 2 more", id="many"),
         pytest.param(
             PIPELINE.succeeded("a"),
-            "Waiting for approval of go: kubectl annotate jobflow flow workflow.zen.io/approved/go=true",
+            f"Waiting for approval of go: {APPROVE}",
             id="what to type",
         ),
         pytest.param(
             PIPELINE.succeeded("a").answered("go", "true", by=""),
             "Waiting for approval of go: the answer that is there does not count, no admission saw who gave it; "
-            "with admission on, kubectl annotate jobflow flow workflow.zen.io/approved/go=true",
+            f"with admission on, {APPROVE}",
             id="unstamped",
         ),
         pytest.param(

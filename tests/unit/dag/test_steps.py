@@ -1,6 +1,7 @@
 """The transition table of one step: attempts and the clock in, phase and words out."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from tests.support.builders import START, Scene, at, exited, job, job_uid, on_ex
 from tests.unit.dag.reading import created, deleted, ending, phases, published, said, step_of
 from zenflow.api.types import BackoffType, PodFailureAction, RetryPolicy, StepPhase, StepStatus
 from zenflow.dag.decision import decide
+from zenflow.dag.snapshot import Tries, Trouble
 from zenflow.dag.steps import Ended, stamp
 
 IGNORE, COUNT, FAIL_JOB = PodFailureAction.IGNORE, PodFailureAction.COUNT, PodFailureAction.FAIL_JOB
@@ -356,3 +358,40 @@ def test_a_final_phase_never_changes() -> None:
     other = ended.without_jobs_of("a").failed("a", 1, end=7).now(8)
     assert decide(other.snapshot()).status is None
     assert said(decide(ended.succeeded("b").snapshot())).steps[0] == ended.flow.status.steps[0]
+
+
+# --- a Job that retries by itself ---
+
+
+def trying(failed: int, **facts: Any) -> Scene:
+    tries = Tries(failed, 7, at(40))
+    return (
+        Scene.of(job("a"), job("b"))
+        .running("b")
+        .running("a", exits=(exited(3, message="no disk"),), tries=tries, **facts)
+    )
+
+
+def test_each_try_of_the_job_itself_is_told_by_its_step_and_by_its_flow() -> None:
+    """Which of how many, when the next comes, and what the last one failed by."""
+    status = said(decide(trying(3).now(20).snapshot()))
+    words = "Failed 3 of 7 times, next try at about 12:00:40Z: container main exited with 3: no disk"
+    step = next(each for each in status.steps if each.name == "a")
+    assert (step.phase, step.reason, step.message, step.exit_code) == (StepPhase.RUNNING, "JobRetry", words, 3)
+    assert status.message == f"Step a: {words}"
+
+
+def test_a_try_that_goes_on_changes_nothing() -> None:
+    """One status for each failure, however often somebody looks and when the next try begins."""
+    before = published(trying(3).now(20))
+    assert decide(before.now(30).snapshot()).status is None
+    assert decide(before.now(600).snapshot()).status is None
+
+
+def test_what_keeps_the_next_try_from_starting_is_told_instead() -> None:
+    """But not that its container waits for the next try, which it has told already."""
+    reasons = []
+    for trouble in ("ImagePullBackOff", "CrashLoopBackOff"):
+        scene = trying(3, trouble=Trouble(trouble, "Pod x: no", at(0))).now(60)
+        reasons.append(step_of(decide(scene.snapshot()), "a").reason)
+    assert reasons == ["ImagePullBackOff", "JobRetry"]
