@@ -284,14 +284,9 @@ def decode_job(body: bytes) -> Job:
     try:
         job = decode(_decode_job, body, "Job")
     except Undecodable as error:
-<<<<<<< HEAD
-        remains = Job(_read_of_child(decode_metadata(body)), JobStatus((_unreadable(error),)))
+        remains = Job(_read_of_child(decode_metadata(body)), status=JobStatus((_unreadable(error),)))
         raise Undecodable(str(error), remains=remains) from error
-    return Job(_read_of_child(job.metadata), job.status)
-=======
-        status = JobStatus((_unreadable(error),))
-        raise Undecodable(str(error), remains=Job(decode_metadata(body), status=status)) from error
->>>>>>> d7619ae (Tell each try of a Job that retries by itself, and why its Pods failed)
+    return Job(_read_of_child(job.metadata), job.spec, job.status)
 
 
 def decode_pod(body: bytes) -> Pod:

@@ -257,18 +257,17 @@ def _number(status: StepStatus) -> int:
     return min(max(status.retry_count, 0) + 1, names.MAX_ATTEMPTS)
 
 
-<<<<<<< HEAD
 def _size_problems(record: FlowRecord, notes: Notes) -> tuple[str, ...]:
     """That the object has no room for a status, as writing one has shown; until it is smaller."""
     if notes.outgrown_at is None or record.size < notes.outgrown_at:
         return ()
     text = f"Too long: the object has {record.size} bytes and no room for its status"
     return (f"metadata: {text}; remove annotations, labels or finalizers, or make the spec smaller",)
-=======
+
+
 def _tell(pods: tuple[Pod, ...]) -> bool:
     """Whether the Pods say why they failed."""
     return bool(exits_of(pods) or pod_failures_of(pods))
->>>>>>> d7619ae (Tell each try of a Job that retries by itself, and why its Pods failed)
 
 
 def _is_recorded(job: Job, recorded: StepStatus | None) -> bool:

@@ -9,12 +9,7 @@ from collections.abc import Callable
 
 from zenflow.api import names
 from zenflow.controller.caches import Caches
-<<<<<<< HEAD
-from zenflow.controller.evidence import exits_of, is_news
-=======
 from zenflow.controller.evidence import exits_of, is_news, pod_failures_of
-from zenflow.controller.library import Library
->>>>>>> d7619ae (Tell each try of a Job that retries by itself, and why its Pods failed)
 from zenflow.controller.memory import Memory
 from zenflow.controller.objects import UNREADABLE, FlowRecord, Job, Pod
 from zenflow.controller.ownership import has_marks, is_attempts_pod, is_pod_of

@@ -11,11 +11,7 @@ from tests.support.transport import event
 from zenflow.api.names import LABEL_ATTEMPT, LABEL_FLOW, LABEL_FLOW_UID, LABEL_STEP, job_name
 from zenflow.controller.app import informers
 from zenflow.controller.caches import Caches
-<<<<<<< HEAD
-=======
 from zenflow.controller.inquiry import Answer
-from zenflow.controller.library import Library
->>>>>>> d7619ae (Tell each try of a Job that retries by itself, and why its Pods failed)
 from zenflow.controller.memory import Memory
 from zenflow.controller.parsed_flows import ParsedFlows
 from zenflow.controller.provenance import Provenance
@@ -42,13 +38,8 @@ class World:
         self.memory = Memory()
         wakes = Wakes(
             Caches(self.flows.cache, self.jobs.cache, self.pods.cache),
-<<<<<<< HEAD
-            Memory(),
-            ParsedFlows(),
-=======
             self.memory,
-            Library(),
->>>>>>> d7619ae (Tell each try of a Job that retries by itself, and why its Pods failed)
+            ParsedFlows(),
             Provenance(VirtualClock()),
             self._wake,
             is_flow_echo=partial(self.barrier.is_echo, self.flows),
