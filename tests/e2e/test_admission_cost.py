@@ -109,6 +109,12 @@ def test_admission_at_most_doubles_what_a_flow_costs(
     assert ours <= 2 * bare, f"{ours / ROUNDS:.2f} s with policies, {bare / ROUNDS:.2f} s without"
 
 
+def test_every_gate_of_the_largest_flow_can_be_answered_at_once(meter: Meter) -> None:
+    """By either key, within the budget that the API server gives a policy."""
+    for prefix in ("approved.workflow.zen.io/", "workflow.zen.io/approved/"):
+        meter.create(OURS, {f"{prefix}{gate['name']}": "true" for gate in GATES}, GATES)
+
+
 def test_a_flow_of_many_annotations_can_still_be_answered(meter: Meter) -> None:
     """Its own author makes it dear for nobody else."""
     patch = json.dumps({"metadata": {"annotations": ANSWER}}).encode()
