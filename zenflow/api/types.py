@@ -6,11 +6,11 @@ Descriptions here become the CRD's, so `kubectl explain jobflow` reads them.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from zenflow.api import durations, formats
@@ -28,6 +28,14 @@ _INT32 = 2**31 - 1
 StepName = Annotated[str, Field(max_length=MAX_TEXT, pattern=formats.STEP_NAME.pattern)]
 Seconds = Annotated[int, Field(ge=1, le=_INT32, strict=True)]
 Count = Annotated[int, Field(ge=0, le=_INT32, strict=True)]
+
+
+def _with_zone(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+# A date-time of a status may be written without a zone, which counts as UTC.
+Time = Annotated[datetime, AfterValidator(_with_zone)]
 
 
 class Model(BaseModel):
@@ -287,15 +295,13 @@ class StepStatus(Model):
     phase: StepPhase = Field(description="Pending, Running, Succeeded, Failed, Skipped or PendingApproval.")
     reason: str | None = Field(None, description="One CamelCase word: why it is in this phase.")
     message: str | None = Field(None, description="One sentence for a person.")
-    waiting_since: datetime | None = Field(
+    waiting_since: Time | None = Field(
         None, description="Since when it stands still for its reason; not set while nothing holds it up."
     )
-    start_time: datetime | None = Field(
-        None, description="When its first attempt started, or its approval was asked for."
-    )
-    completion_time: datetime | None = Field(None, description="When it reached its final phase.")
+    start_time: Time | None = Field(None, description="When its first attempt started, or its approval was asked for.")
+    completion_time: Time | None = Field(None, description="When it reached its final phase.")
     retry_count: int = Field(0, description="Retries made.")
-    next_retry_time: datetime | None = Field(None, description="When the next retry starts.")
+    next_retry_time: Time | None = Field(None, description="When the next retry starts.")
     exit_code: int | None = Field(None, description="Exit code of the last failed container.")
     job_ref: JobRef | None = Field(None, description="The Job of the latest attempt.")
     approved_by: str | None = Field(None, description="Who approved a Manual step.")
@@ -325,7 +331,7 @@ class Condition(Model):
     status: ConditionStatus = Field(description="True, False or Unknown.")
     reason: str = Field(description="One CamelCase word.")
     message: str = Field("", description="One sentence for a person.")
-    last_transition_time: datetime = Field(description="When status last changed.")
+    last_transition_time: Time = Field(description="When status last changed.")
     observed_generation: int = Field(0, description="Generation of the spec this was computed from.")
 
 
@@ -335,11 +341,11 @@ class JobFlowStatus(Model):
     phase: FlowPhase | None = Field(None, description="Pending, Running, Paused, Suspended, Succeeded or Failed.")
     message: str | None = Field(None, description="One sentence for a person: what it is doing or waiting for.")
     observed_generation: int = Field(0, description="Generation of the spec this status was computed from.")
-    waiting_since: datetime | None = Field(
+    waiting_since: Time | None = Field(
         None, description="Since when it is Pending, Paused or Suspended; not set in other phases."
     )
-    start_time: datetime | None = Field(None, description="When the flow started.")
-    completion_time: datetime | None = Field(None, description="When the flow ended.")
+    start_time: Time | None = Field(None, description="When the flow started.")
+    completion_time: Time | None = Field(None, description="When the flow ended.")
     conditions: tuple[Condition, ...] = Field((), description="Complete, Failed, Paused.")
     progress: Progress | None = Field(None, description="Counts of steps.")
     steps: tuple[StepStatus, ...] = Field((), description="One entry a step, in the order of spec.steps.")

@@ -12,6 +12,7 @@ from typing import assert_never
 from zenflow.api import names
 from zenflow.api.types import JobFlow
 from zenflow.controller import creation_backoff, manifests
+from zenflow.controller.contents import is_as_wanted
 from zenflow.controller.creation_backoff import Refused
 from zenflow.controller.journal import Journal
 from zenflow.controller.memory import Memory, Notes
@@ -238,20 +239,25 @@ class Applier:
         """Have the object, or say why not."""
         subject = _subject(resource, name)
         try:
-            self._client.create(resource, body, flow.metadata.namespace)
+            made = self._client.create(resource, body, flow.metadata.namespace)
         except AlreadyExists:
-            existing = decode_existing(self._client.get(resource, name, flow.metadata.namespace))
+            there = self._client.get(resource, name, flow.metadata.namespace)
+            existing = decode_existing(there)
             if existing.deletion_timestamp is not None:
                 text = f"{resource.kind} {name} is being deleted; it is made anew when it is gone"
                 return self._later(notes, subject, "BeingDeleted", text, _LONGEST_DELETION)
-            if existing.controller_uid != flow.metadata.uid:
+            if not is_owned_by(existing, flow.metadata.name, flow.metadata.uid):
                 text = f"{resource.kind} {name} exists and belongs to something else: delete or rename it"
+                return Refusal("ResourceConflict", text, is_final=True)
+            if notes.resources.get(subject) != existing.uid and not is_as_wanted(there, body):
+                text = f"{resource.kind} {name} exists and is not as its template says: delete or rename it"
                 return Refusal("ResourceConflict", text, is_final=True)
         except (Invalid, BadRequest) as error:
             return Refusal("InvalidTemplate", error.message, is_final=True)
         except Forbidden as error:
             return self._forbidden(notes, subject, error)
         else:
+            notes.resources[subject] = decode_existing(made).uid
             self._journal.resource_created(resource.kind, name)
         return None
 

@@ -58,6 +58,7 @@ class Deleted:
 class Notes:
     """About one flow. Changed by the one worker that holds its key; only `deleted` by the informers' handlers too.
 
+    `resources`: by `Kind/name` the UIDs that creations from resource templates were answered.
     `created`: by name the UIDs that creations of Jobs were answered. `unanswered`: names of Jobs whose creation was
     sent and not answered, so that it may have been carried out.
     """
@@ -68,6 +69,7 @@ class Notes:
     forbidden: dict[str, None] = field(default_factory=dict)  # steps whose Job was, the latest last
     hold: Refusal | None = None  # no Job of the flow is tried before this: see `creation_backoff`
     resources_ready: bool = False
+    resources: dict[str, str] = field(default_factory=dict)
     created: dict[str, str] = field(default_factory=dict)
     unanswered: set[str] = field(default_factory=set)
     deleted: Deleted = field(default_factory=Deleted)

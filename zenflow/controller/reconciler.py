@@ -12,6 +12,8 @@ from zenflow.dag.snapshot import Snapshot
 from zenflow.runtime.cache import Key
 from zenflow.runtime.loop import Result
 
+LONGEST_REST = 86400.0  # seconds
+
 
 class JobFlowReconciler:
     """Level-triggered: the key says which flow to look at, never what has happened to it."""
@@ -66,4 +68,5 @@ def _starts(decision: Decision) -> bool:
 
 
 def _seconds_until(moment: datetime | None, now: datetime) -> float | None:
-    return None if moment is None else max(0.0, (moment - now).total_seconds())
+    """At most `LONGEST_REST`: threads cannot wait for the year 9999, which a status may tell of."""
+    return None if moment is None else min(max(0.0, (moment - now).total_seconds()), LONGEST_REST)

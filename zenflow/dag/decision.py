@@ -12,18 +12,23 @@ from zenflow.dag.actions import Decision, DeleteFlow, EnsureClaim, EnsureConfigM
 from zenflow.dag.endings import cut_off_recorded, skip_all, stop, wind_down
 from zenflow.dag.flows import Failure
 from zenflow.dag.inheritance import inherit
-from zenflow.dag.publication import publish, to_delete
+from zenflow.dag.moments import after
+from zenflow.dag.publication import next_wake, overdue, publish, to_delete
 from zenflow.dag.snapshot import Snapshot
 from zenflow.dag.steps import Ended, Standing, assess
 from zenflow.dag.walk import go_on, settle_refusal, walk
+
+# The garbage collector needs moments for a flow and its children; so long after the request a finalizer keeps it.
+DELETION_PATIENCE = timedelta(seconds=30)
 
 
 def decide(snapshot: Snapshot) -> Decision:
     """What to do about one flow now."""
     flow = snapshot.flow
+    has_ended = flow.status.phase is not None and flow.status.phase.is_terminal
     if flow.metadata.deletion_timestamp is not None:
-        return Decision()  # the garbage collector takes the children; nothing is started any more
-    if flow.status.phase is not None and flow.status.phase.is_terminal:
+        return Decision() if has_ended or not snapshot.has_started else _while_deleted(snapshot)
+    if has_ended:
         return _after_the_end(snapshot)
     if snapshot.problems:
         return _refuse(snapshot)
@@ -42,9 +47,32 @@ def _after_the_end(snapshot: Snapshot) -> Decision:
     kills = to_delete(attempt for attempt in attempts if attempt.is_active)
     ttl = timedelta(seconds=snapshot.flow.spec.execution_policy.ttl_seconds_after_finished)
     completed_at = snapshot.flow.status.completion_time or snapshot.now
-    if snapshot.now >= completed_at + ttl:
+    if snapshot.now >= after(completed_at, ttl):
         return Decision(actions=(*kills, DeleteFlow()))
-    return Decision(actions=kills, wake_at=completed_at + ttl)
+    return Decision(actions=kills, wake_at=after(completed_at, ttl))
+
+
+def _while_deleted(snapshot: Snapshot) -> Decision:
+    """Nothing is started or said any more, for the garbage collector takes flow and children within moments.
+
+    Where a finalizer keeps the flow, its time limits hold on; once nothing of it runs it ends, and so does its turn.
+    """
+    asked_at = snapshot.flow.metadata.deletion_timestamp
+    assert asked_at is not None
+    running = [each for attempts in snapshot.attempts.values() for each in attempts if each.is_active]
+    ends_at = after(asked_at, DELETION_PATIENCE)
+    if running and snapshot.graph is not None:
+        standings = _standings(snapshot)
+        late = running if flows.forced_end(snapshot) is not None else overdue(standings)
+        return Decision(actions=to_delete(late), wake_at=next_wake(snapshot, standings))
+    if running:
+        return Decision(actions=to_delete(running))
+    if snapshot.now < ends_at:
+        return Decision(wake_at=ends_at)
+    failure = Failure("Deleted", "Deleted while it ran; a finalizer keeps the object")
+    if snapshot.graph is None:
+        return publish(snapshot, report.ended(snapshot, cut_off_recorded(snapshot, failure), failure))
+    return wind_down(snapshot, _standings(snapshot), failure)
 
 
 def _refuse(snapshot: Snapshot) -> Decision:
@@ -93,12 +121,16 @@ def _without_strays(snapshot: Snapshot, decision: Decision) -> Decision:
     return replace(decision, actions=(*strays, *decision.actions)) if strays else decision
 
 
-def _advance(snapshot: Snapshot) -> Decision:
-    """A flow that has had its turn."""
+def _standings(snapshot: Snapshot) -> list[Standing]:
     recorded = {status.name: status for status in snapshot.flow.status.steps}
     assessed = (assess(step, recorded.get(step.name), snapshot) for step in snapshot.flow.spec.steps)
     standings: list[Standing] = [settle_refusal(standing, snapshot) for standing in assessed]
-    standings = flows.spend_budget(snapshot, standings)
+    return flows.spend_budget(snapshot, standings)
+
+
+def _advance(snapshot: Snapshot) -> Decision:
+    """A flow that has had its turn."""
+    standings = _standings(snapshot)
     forced = flows.forced_end(snapshot)
     # Nothing is left to stop where every step has ended: a controller that was down at the deadline changes no outcome.
     if forced is not None and not all(isinstance(standing, Ended) for standing in standings):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from zenflow.api.types import ConcurrencyPolicy
+from zenflow.dag.moments import after
 from zenflow.dag.remedies import advise
 from zenflow.dag.snapshot import Rival, Snapshot
 from zenflow.dag.steps import BACKOFF_LIMIT_EXCEEDED, FLOW_FAILED, Ended, Retrying, Standing
@@ -60,7 +61,7 @@ def deadline_of(snapshot: Snapshot, *, start: datetime | None = None) -> datetim
     """When `activeDeadlineSeconds` strikes, counted from the flow's start; `start` where it has none yet."""
     seconds = snapshot.flow.spec.execution_policy.active_deadline_seconds
     started_at = start_of(snapshot) or start
-    return started_at + timedelta(seconds=seconds) if seconds is not None and started_at else None
+    return after(started_at, timedelta(seconds=seconds)) if seconds is not None and started_at else None
 
 
 def start_of(snapshot: Snapshot) -> datetime | None:

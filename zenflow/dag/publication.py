@@ -7,6 +7,7 @@ from typing import assert_never
 from zenflow.api.types import JobFlowStatus, JobRef, StepPhase, StepStatus
 from zenflow.dag import flows, report
 from zenflow.dag.actions import Action, CreateJob, Decision, DeleteJob
+from zenflow.dag.moments import after
 from zenflow.dag.snapshot import Attempt, Snapshot
 from zenflow.dag.steps import (
     APPROVED,
@@ -31,7 +32,7 @@ def publish(
     before = snapshot.flow.status
     if status.phase is not None and status.phase.is_terminal:
         ttl = timedelta(seconds=snapshot.flow.spec.execution_policy.ttl_seconds_after_finished)
-        wake_at = (status.completion_time or snapshot.now) + ttl
+        wake_at = after(status.completion_time or snapshot.now, ttl)
         # What runs on and is not deleted with the end is deleted after it, once the end is on record.
         running = to_delete(each for attempts in snapshot.attempts.values() for each in attempts if each.is_active)
         deletions = {action for action in actions if isinstance(action, DeleteJob)}
@@ -87,14 +88,24 @@ def record_before(snapshot: Snapshot, doomed: Sequence[Attempt]) -> Decision | N
     A Job's existence is on record before it is deleted: a crash after the deletion must not make its step
     look as if it had never run, and start it again.
     """
-    names = {status.job_ref.name for status in snapshot.flow.status.steps if status.job_ref is not None}
-    unrecorded = {attempt.step: _running(attempt, snapshot) for attempt in doomed if attempt.job_name not in names}
+    recorded = {status.name: status for status in snapshot.flow.status.steps}
+    # The latest of each step: a record has place for one, and tells of those before it too.
+    latest = {attempt.step: attempt for attempt in sorted(doomed, key=lambda attempt: attempt.number)}
+    unrecorded = {
+        step: _running(attempt, snapshot)
+        for step, attempt in latest.items()
+        if not _is_on_record(attempt, recorded.get(step))
+    }
     if not unrecorded:
         return None
-    recorded = {status.name: status for status in snapshot.flow.status.steps}
     known = {**{status.name: status for status in report.unstarted(snapshot)}, **recorded, **unrecorded}
     steps = tuple(known[step.name] for step in snapshot.flow.spec.steps)
     return Decision(status=report.going(snapshot, steps), is_urgent=True, wake_at=snapshot.now)
+
+
+def _is_on_record(attempt: Attempt, recorded: StepStatus | None) -> bool:
+    """Whether the record tells of this attempt, or of a later one."""
+    return recorded is not None and recorded.job_ref is not None and recorded.retry_count + 1 >= attempt.number
 
 
 def next_wake(

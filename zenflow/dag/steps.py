@@ -19,7 +19,8 @@ from zenflow.dag.failures import (
     read_exit,
     verdict,
 )
-from zenflow.dag.retries import retries_left, wait_before
+from zenflow.dag.moments import after
+from zenflow.dag.retries import LONGEST_WAIT, retries_left, wait_before
 from zenflow.dag.snapshot import JOB_DELETED, UNKNOWN, Attempt, Outcome, Snapshot
 from zenflow.text import as_message
 
@@ -270,6 +271,8 @@ def _was_deleted_late(latest: Attempt, deadline: datetime | None, snapshot: Snap
 def _after_failure(
     step: Step, recorded: StepStatus | None, status: StepStatus, latest: Attempt, snapshot: Snapshot
 ) -> Ended | Retrying:
+    if recorded is not None and _is_settled(latest, recorded):
+        return _stay_failed(step, recorded, status, latest, snapshot)
     policy: PodFailurePolicy | None = snapshot.flow.spec.execution_policy.pod_failure_policy
     # What the containers of a Job that somebody deleted ended with says nothing about their work.
     exits = () if latest.reason == JOB_DELETED else latest.exits
@@ -283,9 +286,7 @@ def _after_failure(
         return Ended(step, _end(status, StepPhase.SUCCEEDED, "FailureIgnored", text, at))
     retries_made = latest.number - 1
     if retries_left(step.retry_policy, retries_made) and step.retry_policy is not None:
-        due = at + wait_before(retries_made, step.retry_policy.backoff)
-        if recorded is not None and recorded.next_retry_time and recorded.retry_count == retries_made:
-            due = recorded.next_retry_time
+        due = after(at, wait_before(retries_made, step.retry_policy.backoff))
         return Retrying(step, latest.number + 1, due, failed, times_out_at(step, status.start_time))
     if action is PodFailureAction.COUNT:
         text = f"Exit code {exit_code} counted by podFailurePolicy, no retry left"
@@ -293,10 +294,32 @@ def _after_failure(
     return Ended(step, failed)
 
 
+def _is_settled(latest: Attempt, recorded: StepStatus) -> bool:
+    """Whether the record tells that this attempt failed and that its retry is waited for."""
+    is_of_it = recorded.job_ref is not None and recorded.job_ref.name == latest.job_name
+    return is_of_it and recorded.phase is StepPhase.PENDING and recorded.retry_count == latest.number - 1
+
+
+def _stay_failed(
+    step: Step, recorded: StepStatus, status: StepStatus, latest: Attempt, snapshot: Snapshot
+) -> Ended | Retrying:
+    """A failure on record is not judged again, whatever Pods have come since and whatever the policy says now."""
+    reason = JOB_DELETED if latest.reason == JOB_DELETED else "JobFailed"
+    text = recorded.message if recorded.message and recorded.reason in _REASONS_OF_EVIDENCE else explain(latest)
+    at = _ended_at(latest, snapshot)
+    failed = _end(status, StepPhase.FAILED, reason, text, at, exit_code=recorded.exit_code)
+    if step.retry_policy is None or not retries_left(step.retry_policy, latest.number - 1):
+        return Ended(step, failed)
+    due = recorded.next_retry_time or after(at, wait_before(latest.number - 1, step.retry_policy.backoff))
+    # No wait is longer, so a later time was not written by us.
+    due = min(due, after(at, LONGEST_WAIT))
+    return Retrying(step, latest.number + 1, due, failed, times_out_at(step, status.start_time))
+
+
 def troubled_at(attempt: Attempt) -> datetime | None:
     """When the trouble of an attempt becomes worth telling."""
     since = attempt.trouble.since if attempt.trouble else None
-    return since + TROUBLE_AFTER if since else None
+    return after(since, TROUBLE_AFTER) if since else None
 
 
 def _describe(step: Step, recorded: StepStatus | None, attempts: Sequence[Attempt], now: datetime) -> StepStatus:
@@ -330,7 +353,7 @@ def times_out_at(step: Step, started_at: datetime | None) -> datetime | None:
     """When `timeoutSeconds` strikes, counted from the step's first start."""
     if step.timeout_seconds is None or started_at is None:
         return None
-    return started_at + timedelta(seconds=step.timeout_seconds)
+    return after(started_at, timedelta(seconds=step.timeout_seconds))
 
 
 def _timed_out(step: Step, status: StepStatus, now: datetime) -> StepStatus:

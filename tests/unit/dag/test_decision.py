@@ -15,7 +15,7 @@ from zenflow.api.types import (
     VolumeClaimTemplate,
 )
 from zenflow.dag.actions import Decision, EnsureClaim, EnsureConfigMap
-from zenflow.dag.decision import decide
+from zenflow.dag.decision import DELETION_PATIENCE, decide
 from zenflow.dag.snapshot import Refusal
 
 # --- bad specs ---
@@ -196,3 +196,29 @@ def test_a_job_of_a_step_that_an_edit_took_away_is_deleted() -> None:
     scene = Scene.of(job("a")).recorded(published(before).flow.status)
     scene = replace(scene, attempts=before.attempts)
     assert deleted(decide(scene.snapshot())) == [job_uid("gone", 1)]
+
+
+# --- a finalizer keeps a flow that was deleted ---
+
+KEPT = Scene.of(job("a", timeout_seconds=10), job("b", "a"), active_deadline_seconds=60).started().running("a")
+
+
+def test_the_time_limits_of_a_deleted_flow_hold_on() -> None:
+    """Its Job is deleted at the timeout; nothing is said."""
+    early = decide(KEPT.now(5).being_deleted().snapshot())
+    assert (early.actions, early.status, early.wake_at) == ((), None, at(10))
+    assert deleted(decide(KEPT.now(10).being_deleted().snapshot())) == [job_uid("a", 1)]
+
+
+def test_a_deleted_flow_starts_nothing_and_ends_when_nothing_of_it_runs() -> None:
+    """So that others of its group have their turn, though the object stays."""
+    scene = Scene.of(job("a"), job("b", "a")).started().succeeded("a", end=3).now(5).being_deleted()
+    wait = decide(scene.snapshot())
+    assert wait == Decision(wake_at=at(5) + DELETION_PATIENCE)
+    end = decide(scene.now(5 + DELETION_PATIENCE.total_seconds()).snapshot())
+    assert (created(end), ending(end)) == ([], "Failed/Deleted")
+    assert phases(end) == {"a": "Succeeded", "b": "Skipped/FlowFailed"}
+
+
+def test_a_deleted_flow_whose_spec_is_bad_by_now_is_stopped() -> None:
+    assert deleted(decide(KEPT.now(5).being_deleted().invalid("no").snapshot())) == [job_uid("a", 1)]

@@ -240,3 +240,14 @@ def test_a_record_has_the_steps_of_the_spec() -> None:
     first = decide(scene.snapshot())
     assert [step.name for step in said(first).steps] == ["a", "b"]
     assert deleted(decide(scene.recorded(first.status).snapshot())) == [job_uid("a", 1)]
+
+
+def test_of_two_doomed_jobs_of_a_step_the_record_tells_the_later_and_that_is_enough() -> None:
+    """A record has place for one: a decision that wanted both on it would be written for ever."""
+    scene = Scene.of(job("a", retries=3, timeout_seconds=10)).running("a").running("a", since=1).now(20)
+    first = decide(scene.snapshot())
+    assert first.actions == ()
+    assert first.status is not None
+    assert first.status.steps[0].retry_count == 1
+    second = decide(scene.recorded(first.status).snapshot())
+    assert sorted(deleted(second)) == [job_uid("a", 1), job_uid("a", 2)]

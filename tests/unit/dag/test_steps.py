@@ -7,7 +7,13 @@ import pytest
 
 from tests.support.builders import START, Scene, at, exited, job, job_uid, on_exit, retrying, rules
 from tests.unit.dag.reading import created, deleted, ending, phases, published, said, step_of
-from zenflow.api.types import BackoffType, PodFailureAction, RetryPolicy, StepPhase, StepStatus
+from zenflow.api.types import (
+    BackoffType,
+    PodFailureAction,
+    RetryPolicy,
+    StepPhase,
+    StepStatus,
+)
 from zenflow.dag.decision import decide
 from zenflow.dag.snapshot import Tries, Trouble
 from zenflow.dag.steps import Ended, stamp
