@@ -109,3 +109,8 @@ def layers(name: str, *, depth: int, width: int) -> dict[str, Any]:
             before = {f"s-{layer - 1}-{each % width}" for each in (column, column + 1)} if layer else set()
             steps.append(step(f"s-{layer}-{column}", *sorted(before)))
     return on_host_network(flow(name, *steps))[0]
+
+
+def on_exit_42(action: str = "Ignore") -> dict[str, Any]:
+    """A `podFailurePolicy` of one rule."""
+    return {"rules": [{"action": action, "onExitCodes": {"operator": "In", "values": [42]}}]}

@@ -123,10 +123,11 @@ def test_an_object_that_is_somebody_else_s_fails_the_flow_by_name_and_is_left_al
 
 @pytest.mark.proves("resources.ours-already")
 def test_an_object_that_is_the_flow_s_already_is_good(submitted: Target) -> None:
-    """It is used as it is, and the steps run."""
+    """A controller that was killed may have made it: with its template's contents it is used, and the steps run."""
     uid = submitted.flow("res-ours")["metadata"]["uid"]
     owner = {"apiVersion": "workflow.zen.io/v1alpha1", "kind": "JobFlow", "name": "res-ours", "uid": uid}
-    submitted.kubectl.create(config_map("res-ours", ownerReferences=[{**owner, "controller": True}]))
+    made = config_map("res-ours", ownerReferences=[{**owner, "controller": True}])
+    submitted.kubectl.create({**made, "data": {"a": "b"}})
     before = submitted.kubectl.get("configmap", "res-ours")["metadata"]
     lift = '{"spec":{"suspend":false}}'
     submitted.kubectl.run("patch", "jobflow", "res-ours", "--type=merge", "--patch", lift)
