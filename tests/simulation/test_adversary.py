@@ -13,11 +13,11 @@ import pytest
 from tests.simulation.faults import Moment, Plan
 from tests.simulation.objects import PLANTED
 from tests.simulation.shapes import step
-from tests.simulation.stories import retrying
+from tests.simulation.stories import patch_flow, retrying
 from tests.simulation.world import Simulation
 from tests.support.children import job_metadata, pod_metadata
 from zenflow.api.names import LABEL_ATTEMPT, LABEL_STEP
-from zenflow.controller.objects import JOBS, PODS
+from zenflow.controller.objects import CONFIG_MAPS, JOBS, PODS
 from zenflow.local.containers.script import Outcome, Rule, by_rules
 from zenflow.runtime.client import Client
 
@@ -117,3 +117,42 @@ def plant_pod(client: Client, uid: str) -> None:
     status = {"name": "main", "ready": False, "restartCount": 0, "image": "", "imageID": "", "state": ended}
     patch = json.dumps({"status": {"phase": "Failed", "containerStatuses": [status]}}).encode()
     client.patch(PODS, pod["name"], patch, "default", subresource="status")
+
+
+def test_a_job_behind_a_gate_is_not_inherited_by_a_process_that_has_just_begun() -> None:
+    """In its first seconds a new process may find Jobs that it does not know; this one nobody can have made."""
+    simulation = Simulation(lambda _: by_rules(otherwise=Outcome(seconds=2.0)))
+    steps = ({"name": "gate", "type": "Manual"}, step("b", "gate"), step("c", "b"))
+    uid = simulation.submit(FLOW, steps, executionPolicy={"activeDeadlineSeconds": 100})
+    simulation.later(5, plant_job(uid, "b", "1"))
+    end = simulation.run()[FLOW]
+    assert simulation.history.violations == []
+    assert (end["phase"], end["jobs"]) == ("Failed", [])
+    assert {phase for phase, _, _ in end["steps"].values()} == {"Skipped"}
+
+
+def test_a_job_that_was_there_before_its_cause_is_a_conflict_when_its_turn_comes() -> None:
+    """Planted while the process begins, long before the step that it depends on has ended."""
+    script = by_rules(Rule({LABEL_STEP: "a"}, (Outcome(seconds=100.0),)), otherwise=Outcome(seconds=2.0))
+    simulation = Simulation(lambda _: script)
+    uid = simulation.submit(FLOW, STEPS)
+    simulation.later(5, plant_job(uid, "b", "1"))
+    end = simulation.run()[FLOW]
+    assert simulation.history.violations == []
+    assert (end["steps"]["b"], end["jobs"]) == (("Failed", "ResourceConflict", 0), [("a", 1)])
+
+
+@pytest.mark.parametrize(("text", "phase"), [("echo hello", "Succeeded"), ("echo EVIL", "Failed")])
+def test_a_config_map_under_a_templates_name_counts_by_its_contents(text: str, phase: str) -> None:
+    """The owner reference names the flow, whoever has written it."""
+    simulation = Simulation(lambda _: by_rules(otherwise=Outcome(seconds=2.0)))
+    templates = {"configMapTemplates": [{"metadata": {"name": "script"}, "data": {"run.sh": "echo hello"}}]}
+    uid = simulation.submit(FLOW, [step("a")], resourceTemplates=templates, suspend=True)
+    owners = job_metadata(FLOW, uid)["ownerReferences"]
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "script", "ownerReferences": owners}}
+    planted = json.dumps({**body, "data": {"run.sh": text}}).encode()
+    simulation.later(1, lambda client: client.create(CONFIG_MAPS, planted, "default"))
+    simulation.later(2, patch_flow({"spec": {"suspend": False}}, FLOW))
+    end = simulation.run()[FLOW]
+    assert simulation.history.violations == []
+    assert (end["phase"], bool(end["jobs"])) == (phase, phase == "Succeeded")

@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.builders import Scene, at, gate, job
+from tests.support.builders import Scene, at, gate, job, job_uid
+from tests.unit.dag.reading import phases
+from zenflow.dag.actions import CreateJob
+from zenflow.dag.decision import decide
 from zenflow.dag.inheritance import SKEW, inherit
 from zenflow.dag.snapshot import Snapshot
 
@@ -73,3 +76,18 @@ def test_what_is_left_out_is_known_by_its_uid() -> None:
     [attempt] = scene.attempts["b"]
     assert inherit(inherited(scene)).foreign == {attempt.job_name: attempt.job_uid}
     assert at(0) == attempt.created_at
+
+
+def test_a_decision_counts_only_what_is_inherited() -> None:
+    """A Job behind a gate that nobody has answered starts nothing behind it, and is left alone."""
+    scene = Scene.of(gate("g"), job("a", "g"), job("b", "a")).started().succeeded("a")
+    decision = decide(inherited(scene))
+    assert decision.actions == ()
+    assert phases(decision) == {"g": "PendingApproval/ApprovalRequired", "a": "Pending", "b": "Pending"}
+
+
+def test_a_creation_knows_the_job_that_was_left_out_by_its_uid() -> None:
+    late = SKEW.total_seconds() + 10
+    scene = CHAIN.started().succeeded("a", end=late).running("b", since=1).now(late)
+    decision = decide(inherited(scene))
+    assert [action.foreign for action in decision.actions if isinstance(action, CreateJob)] == [job_uid("b", 1)]
