@@ -31,7 +31,8 @@ KNOWN: tuple[Difference, ...] = (
         "the real server names a Go struct that stands between a probe and its action; the wire knows none",
     ),
     Difference(
-        r"^\.body\.metadata\.finalizers: \[(?P<own>.*?)(, )?'kubernetes\.io/pvc-protection'\] != (\[(?P=own)\]|None)$",
+        r"^\.body\.metadata\.finalizers: \[(?P<own>.*?)(, )?'kubernetes\.io/pvc-protection'\] != "
+        r"(\[(?P=own)\]|None)$",
         "nothing here would lift the finalizer that protects a claim in use (docs/local-cluster.md)",
     ),
     Difference(
@@ -45,7 +46,8 @@ KNOWN: tuple[Difference, ...] = (
         "the real server names a line of its own source",
     ),
     Difference(
-        r"^\.body\.(message|details\.causes\[0\]\.message): .*managedFields.*: (?P<why>json: cannot unmarshal .*)' "
+        r"^\.body\.(message|details\.causes\[0\]\.message): .*managedFields.*: "
+        r"(?P<why>(?:json: cannot unmarshal|illegal base64) .*)' "
         r"!= .*: (?P=why)'$",
         "a patch that gives a wrong type is answered with the whole patched object; managedFields are not kept here",
     ),
@@ -53,6 +55,11 @@ KNOWN: tuple[Difference, ...] = (
         r"^\.body\.details\.causes\[\d\]\.message: 'Invalid value: \{.*\}(?P<why>: field is immutable)' "
         r"!= 'Invalid value: \{.*\}(?P=why)'$",
         "the real server shows a changed template as the Go struct of its internal version",
+    ),
+    Difference(
+        r"^\.body\.details\.causes\[\d\]\.message: (?P<q>['\"])"
+        r"(?P<why>Forbidden: (?:pod updates may|spec is immutable).*)\\n@@.*(?P=q) != (?P=q)(?P=why)(?P=q)$",
+        "the real server adds the lines of its internal version in which the two specs differ",
     ),
     _beyond(
         "null: some validation rules were not checked",

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from zenflow.runtime.transport import JSON, JSON_PATCH, MERGE_PATCH, Request, Response
+from zenflow.runtime.transport import JSON, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Request, Response
 
 Object = dict[str, Any]
 
@@ -60,6 +60,17 @@ def config_map(name: str) -> Object:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"key": "value"}}
 
 
+def secret(name: str) -> Object:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": {"key": "eA=="}}
+
+
+def pod(name: str) -> Object:
+    """With a gate, so that no scheduler touches it, and with what the plug-in for service accounts would put in."""
+    gate = {"schedulingGates": [{"name": "example.com/wait"}]}
+    spec = {**pod_spec(), **gate, "serviceAccountName": "default", "automountServiceAccountToken": False}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+
+
 def lease(name: str) -> Object:
     spec = {"holderIdentity": "me", "leaseDurationSeconds": 15}
     return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": spec}
@@ -86,6 +97,7 @@ class Kind:
     make: Callable[[str], Object]
     change: Object
     bad: tuple[Object, ...] = ()  # merge patches onto a good object that its schema refuses
+    strategic: tuple[Object, ...] = ()  # strategic merge patches, right and wrong
     has_status: bool = False
 
     def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
@@ -93,8 +105,50 @@ class Kind:
         return "/".join(part for part in parts if part)
 
 
+_FINALIZERS = (
+    {"metadata": {"finalizers": ["example.com/one"]}},
+    {"metadata": {"$deleteFromPrimitiveList/finalizers": ["example.com/one"]}},
+    {"metadata": {"labels": {"$patch": "replace", "only": "this"}}},
+    {"metadata": {"labels": None}},
+    {"metadata": {"labels": {"color": None, "shape": "round"}}},
+)
 KINDS = (
-    Kind("/api/v1", "configmaps", config_map, {"data": {"more": "x"}}, ({"data": {"a/b": "x"}}, {"data": {"n": 1}})),
+    Kind(
+        "/api/v1",
+        "configmaps",
+        config_map,
+        {"data": {"more": "x"}},
+        ({"data": {"a/b": "x"}}, {"data": {"n": 1}}, {"binaryData": {"key": "eA=="}}, {"binaryData": {"b": "?"}}),
+        (*_FINALIZERS, {"data": {"$patch": "replace", "new": "x"}}, {"data": {"key": None}}),
+    ),
+    Kind(
+        "/api/v1",
+        "secrets",
+        secret,
+        {"stringData": {"more": "x"}},
+        ({"data": {"a/b": "eA=="}}, {"data": {"n": "?"}}, {"type": "kubernetes.io/tls"}),
+        (*_FINALIZERS, {"data": {"key": None}}, {"stringData": {"b": "c"}}, {"immutable": True}),
+    ),
+    Kind(
+        "/api/v1",
+        "pods",
+        pod,
+        {"spec": {"activeDeadlineSeconds": 99}},
+        (
+            {"spec": {"restartPolicy": "Always"}},
+            {"spec": {"containers": []}},
+            {"spec": {"nodeSelector": {"-a": "b"}}},
+            {"spec": {"schedulingGates": [{"name": "example.com/other"}]}},
+        ),
+        (
+            *_FINALIZERS,
+            {"spec": {"containers": [{"name": "main", "image": "busybox:2"}]}},
+            {"spec": {"containers": [{"name": "other", "image": "busybox"}]}},
+            {"spec": {"containers": [{"name": "main", "$patch": "delete"}]}},
+            {"spec": {"containers": [{"image": "busybox"}]}},
+            {"spec": {"tolerations": [{"key": "a", "operator": "Exists"}]}},
+        ),
+    ),
     Kind(
         "/apis/coordination.k8s.io/v1",
         "leases",
@@ -154,7 +208,8 @@ class Generator:
     def _menu(self) -> list[Callable[[Kind, str], Step]]:
         common = [self._create, self._get, self._list, self._merge, self._json_patch, self._replace, self._delete]
         rare = [self._create_bad, self._generate_name, self._page, self._status, self._finalizer, self._nonsense]
-        return [*common, *common, *rare, self._dry_run, self._bad_list]
+        more = [self._strategic, self._strategic, self._unknown_field, self._delete_collection, self._bad_options]
+        return [*common, *common, *rare, *more, self._dry_run, self._bad_list]
 
     def _send(self, method: str, path: str, body: Any = None, content: str = JSON, **query: str) -> Request:
         raw = b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
@@ -254,6 +309,39 @@ class Generator:
         )
         patch = self._rng.choice(patches)
         return lambda _: self._send("PATCH", kind.path(self._namespace, name), patch, JSON_PATCH)
+
+    def _strategic(self, kind: Kind, name: str) -> Step:
+        change = self._rng.choice(kind.strategic or _FINALIZERS)
+        return lambda _: self._send("PATCH", kind.path(self._namespace, name), change, STRATEGIC_MERGE_PATCH)
+
+    def _unknown_field(self, kind: Kind, name: str) -> Step:
+        body = {**kind.make(f"odd-{name}"), "colour": "red"}
+        body["metadata"]["colour"] = "red"
+        validation = self._rng.choice(("Strict", "Warn", "Ignore", "Sometimes"))
+        path = kind.path(self._namespace)
+        return lambda _: self._send("POST", path, body, dryRun="All", fieldValidation=validation)
+
+    def _delete_collection(self, kind: Kind, name: str) -> Step:
+        query = self._rng.choice(({"labelSelector": "color=red"}, {"fieldSelector": f"metadata.name={name}"}))
+        # Without a policy a Job's dependents are orphaned, which is the garbage collector's to finish.
+        policy = {"propagationPolicy": "Background"}
+        return lambda _: self._send("DELETE", kind.path(self._namespace), None, **query, **policy)
+
+    def _bad_options(self, kind: Kind, name: str) -> Step:
+        path, item = kind.path(self._namespace), kind.path(self._namespace, name)
+        requests = (
+            self._send("POST", path, kind.make(f"opt-{name}"), dryRun="Some"),
+            self._send("DELETE", item, {"gracePeriodSeconds": "x"}),
+            self._send("DELETE", item, {"propagationPolicy": "Orphan", "orphanDependents": True}),
+            self._send("DELETE", item, None, dryRun="All", propagationPolicy="Background"),
+            self._send("DELETE", item, None, propagationPolicy="Sideways"),
+            self._send("GET", path, resourceVersionMatch="Exact"),
+            self._send("GET", path, resourceVersion="x"),
+            self._send("GET", path, sendInitialEvents="true"),
+            self._send("PATCH", item, {}, MERGE_PATCH, fieldValidation="Sometimes"),
+        )
+        request = self._rng.choice(requests)
+        return lambda _: request
 
     def _replace(self, kind: Kind, name: str) -> Step:
         path = kind.path(self._namespace, name)

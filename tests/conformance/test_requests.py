@@ -21,7 +21,7 @@ from zenflow.runtime.errors import ApiError, StreamEnded
 from zenflow.runtime.transport import KubeTransport, Request, Response, Stream, Transport
 
 SEEDS = range(12)
-LENGTH = 60  # requests for each seed: 720 in all
+LENGTH = 120  # requests for each seed: 1440 in all
 
 
 @dataclass(slots=True)

@@ -78,9 +78,9 @@ def not_found(type_: ResourceType, name: str) -> ApiError:
     return errors.NotFound(404, "NotFound", f'{type_.qualified} "{name}" not found', details=about(type_, name))
 
 
-def already_exists(type_: ResourceType, name: str) -> ApiError:
-    """409: there is such an object."""
-    message = f'{type_.qualified} "{name}" already exists'
+def already_exists(type_: ResourceType, name: str, *, going: bool = False) -> ApiError:
+    """409: there is such an object; `going` says that it is being deleted."""
+    message = f'{"object is being deleted: " if going else ""}{type_.qualified} "{name}" already exists'
     return errors.AlreadyExists(409, "AlreadyExists", message, details=about(type_, name))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from zenflow.local.apiserver.errors import field_errors
+from zenflow.local.apiserver.kinds import pod_update
 from zenflow.local.apiserver.kinds.pod_spec import defaults, resources
 from zenflow.local.apiserver.kinds.pod_spec import spec as pod_spec
 from zenflow.local.apiserver.kinds.strategy import Frozen, Object, Strategy, restore
@@ -10,7 +10,6 @@ from zenflow.local.apiserver.schemas.quantities import value_of
 from zenflow.runtime.errors import Cause
 
 _FINISHED = ("Succeeded", "Failed")
-_MUTABLE = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates")
 _TOLERATED_SECONDS = 300
 _NODE_TROUBLES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
@@ -38,12 +37,14 @@ class Pods(Strategy):
         resources.default_of_pod(spec)
         spec.setdefault("priority", 0)
         spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
-        tolerated = {toleration.get("key") for toleration in spec.get("tolerations") or ()}
-        missing = [_toleration(key) for key in _NODE_TROUBLES if key not in tolerated]
-        spec["tolerations"] = [*(spec.get("tolerations") or ()), *missing]
+        _tolerate_troubles(spec)
         new["status"] = {"phase": "Pending", "qosClass": _quality_of_service(spec)}
         if spec.get("schedulingGates"):
             new["status"]["conditions"] = [_gated(new["metadata"].get("creationTimestamp"))]
+
+    def prepare_for_update(self, new: Object, old: Frozen) -> None:
+        super().prepare_for_update(new, old)
+        _tolerate_troubles(new["spec"])
 
     def prepare_status_update(self, new: Object, old: Frozen) -> None:
         super().prepare_status_update(new, old)
@@ -54,14 +55,7 @@ class Pods(Strategy):
         return pod_spec.pod_problems(new["spec"], "spec")
 
     def update_problems(self, new: Frozen, old: Frozen) -> list[Cause]:
-        if _fixed_part(new["spec"]) == _fixed_part(old["spec"]):
-            return self.problems(new)
-        why = (
-            "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-            "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-            "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
-        )
-        return [field_errors.forbidden("spec", why)]
+        return self.problems(new) + pod_update.problems(new["spec"], old["spec"])
 
     def grace_period(self, old: Frozen, asked: int | None) -> int:
         """As asked, else as the Pod says; none for a Pod that is not on a node or has finished."""
@@ -73,6 +67,13 @@ class Pods(Strategy):
     def field_value(self, decoded: Frozen, path: str) -> str:
         value = super().field_value(decoded, path)
         return value or ("false" if path == "spec.hostNetwork" else "")
+
+
+def _tolerate_troubles(spec: dict[str, Any]) -> None:
+    """A Pod stays for a while on a node in trouble, unless it says something else (DefaultTolerationSeconds)."""
+    tolerated = {toleration.get("key") for toleration in spec.get("tolerations") or ()}
+    missing = [_toleration(key) for key in _NODE_TROUBLES if key not in tolerated]
+    spec["tolerations"] = [*(spec.get("tolerations") or ()), *missing]
 
 
 def _gated(time: str | None) -> dict[str, Any]:
@@ -88,13 +89,6 @@ def _gated(time: str | None) -> dict[str, Any]:
 
 def _toleration(key: str) -> dict[str, Any]:
     return {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _TOLERATED_SECONDS}
-
-
-def _fixed_part(spec: Frozen) -> dict[str, Any]:
-    fixed = {name: value for name, value in spec.items() if name not in _MUTABLE}
-    for name in ("containers", "initContainers"):
-        fixed[name] = [{**container, "image": ""} for container in spec.get(name) or ()]
-    return fixed
 
 
 def _quality_of_service(spec: Frozen) -> str:

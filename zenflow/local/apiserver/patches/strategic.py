@@ -7,7 +7,7 @@ Directives: `$patch: delete|replace|merge`, `$deleteFromPrimitiveList/<field>`, 
 from collections.abc import Mapping
 from typing import Any
 
-from zenflow.local.apiserver.errors.refusals import bad_request
+from zenflow.local.apiserver.errors.refusals import internal
 from zenflow.local.apiserver.schemas.builtin import FieldType
 
 _DIRECTIVE = "$patch"
@@ -17,7 +17,10 @@ _RETAIN = "$retainKeys"
 
 
 def merge(type_: FieldType, target: Any, patch: Any) -> Any:
-    """The target with the patch applied; the target is not changed. Raises 400 for malformed directives."""
+    """The target with the patch applied; the target is not changed.
+
+    Raises 500 where an entry has no merge key, as the real server does.
+    """
     if not isinstance(patch, dict):
         return patch
     if type_.kind not in ("object", "map"):
@@ -58,19 +61,20 @@ def _child(type_: FieldType, name: str) -> FieldType:
 
 def _merge_list(type_: FieldType, target: list[Any], patch: list[Any]) -> list[Any]:
     if not type_.merge_key:
-        return [*target, *(item for item in patch if item not in target)]
+        merged = [*target, *(item for item in patch if item not in target)]
+        return _arranged(merged, patch, target, "")
     if any(isinstance(item, dict) and item.get(_DIRECTIVE) == "replace" for item in patch):
         return [item for item in patch if _DIRECTIVE not in item]
     merged = list(target)
     for item in patch:
         _merge_item(type_, merged, item)
-    return merged
+    return _arranged(merged, patch, target, type_.merge_key)
 
 
 def _merge_item(type_: FieldType, merged: list[Any], item: Any) -> None:
     key = type_.merge_key
     if not isinstance(item, dict) or key not in item:
-        raise bad_request(f"map: {item} does not contain declared merge key: {key}")
+        raise internal(f"map: {_in_go(item)} does not contain declared merge key: {key}")
     at = next((index for index, known in enumerate(merged) if known.get(key) == item[key]), None)
     if item.get(_DIRECTIVE) == "delete":
         if at is not None:
@@ -81,6 +85,15 @@ def _merge_item(type_: FieldType, merged: list[Any], item: Any) -> None:
         merged[at] = merge(type_.items, merged[at], item)
 
 
+def _in_go(value: Any) -> str:
+    """A value as Go prints it."""
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{name}:{_in_go(item)}' for name, item in sorted(value.items()))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(map(_in_go, value))}]"
+    return "<nil>" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _apply_directives(type_: FieldType, merged: dict[str, Any], patch: Mapping[str, Any]) -> None:
     for name, value in patch.items():
         if name.startswith(_DELETE_ITEMS):
@@ -88,16 +101,22 @@ def _apply_directives(type_: FieldType, merged: dict[str, Any], patch: Mapping[s
             merged[field] = [item for item in merged.get(field) or [] if item not in value]
         elif name.startswith(_ORDER) and isinstance(merged.get(name.removeprefix(_ORDER)), list):
             field = name.removeprefix(_ORDER)
-            merged[field] = _ordered(merged[field], value, _child(type_, field).merge_key)
+            merged[field] = _arranged(merged[field], value, merged[field], _child(type_, field).merge_key)
 
 
-def _ordered(items: list[Any], order: list[Any], key: str) -> list[Any]:
-    """The items in the order given; those it does not name keep their places relative to the one before them."""
-    wanted = [entry.get(key) if key else entry for entry in order]
-    rank = {value: index for index, value in enumerate(wanted)}
-    placed: list[tuple[int, int, Any]] = []
-    last = -1
-    for index, item in enumerate(items):
-        last = rank.get(item.get(key) if key else item, last)
-        placed.append((last, index, item))
-    return [item for _, _, item in sorted(placed, key=lambda entry: entry[:2])]
+def _arranged(items: list[Any], patch: list[Any], before: list[Any], key: str) -> list[Any]:
+    """The entries that the patch names in its order; the others keep theirs, each before the first that followed it."""
+    rank = {_identity(entry, key): place for place, entry in reversed([*enumerate(patch)])}
+    old = {_identity(entry, key): place for place, entry in reversed([*enumerate(before)])}
+    named = sorted((item for item in items if _identity(item, key) in rank), key=lambda i: rank[_identity(i, key)])
+    others = [item for item in items if _identity(item, key) not in rank]
+    arranged: list[Any] = []
+    while named and others:
+        left, right = old.get(_identity(others[0], key)), old.get(_identity(named[0], key))
+        first = others if left is not None and right is not None and left < right else named
+        arranged.append(first.pop(0))
+    return [*arranged, *named, *others]
+
+
+def _identity(entry: Any, key: str) -> Any:
+    return entry.get(key) if key and isinstance(entry, dict) else entry

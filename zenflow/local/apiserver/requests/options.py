@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from zenflow.local.apiserver.errors import field_errors, refusals
+from zenflow.local.apiserver.schemas.decoding import json_type
 from zenflow.local.apiserver.storage.selectors import FieldRequirement, Requirement, parse_fields, parse_labels
 from zenflow.runtime.errors import Cause
 from zenflow.runtime.transport import Request
@@ -180,7 +181,21 @@ def _convert(body: Mapping[str, Any]) -> DeleteOptions:
     try:
         return msgspec.convert(body, DeleteOptions)
     except msgspec.ValidationError as wrong:
-        raise refusals.bad_request(f"json: cannot unmarshal DeleteOptions: {wrong}") from None
+        field = next((name for name in _GO_TYPES if f"$.{name}" in str(wrong)), "")
+        told = f"DeleteOptions: {wrong}"
+        if field:
+            told = f"{json_type(body[field])} into Go struct field DeleteOptions.{field} of type {_GO_TYPES[field]}"
+        raise refusals.bad_request(f"json: cannot unmarshal {told}") from None
+
+
+_GO_TYPES = {
+    "gracePeriodSeconds": "int64",
+    "propagationPolicy": "v1.DeletionPropagation",
+    "orphanDependents": "bool",
+    "preconditions": "v1.Preconditions",
+    "dryRun": "[]string",
+    "kind": "string",
+}
 
 
 def _from_query(request: Request) -> DeleteOptions:

@@ -71,8 +71,9 @@ def _store_new(state: State, call: Call, new: Object, options: WriteOptions) -> 
         return rendered(call.type, Entry("", 0, answer))
     name = new["metadata"]["name"]
     key = object_key(call.target.namespace, name)
-    if key in state.store.storage(call.type.storage_name).entries:
-        raise refusals.already_exists(call.type, name)
+    known = state.store.storage(call.type.storage_name).entries.get(key)
+    if known is not None:
+        raise refusals.already_exists(call.type, name, going="deletionTimestamp" in known.decoded["metadata"])
     if options.dry_run:
         return rendered(call.type, Entry(key, 0, new))
     entry = _put(state, call, key, new)

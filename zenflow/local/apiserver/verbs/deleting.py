@@ -80,6 +80,8 @@ def _delete(state: State, call: Call, target: Target, old: Entry, options: Delet
     if not is_finished(new["metadata"]):
         return _store(state, target.type, old, new, options)
     graceful = target.type is PODS
+    if graceful:
+        _store(state, target.type, old, new, options)  # watchers see that it is being deleted before it has gone
     if not options.dry_run:
         consequences.remove(state, target.type, old.key, new if graceful else None)
     return Entry(old.key, old.version, new) if graceful else None

@@ -6,7 +6,7 @@ import pytest
 
 from zenflow.local.apiserver.patches.strategic import merge
 from zenflow.local.apiserver.schemas.builtin import type_of
-from zenflow.runtime.errors import BadRequest
+from zenflow.runtime.errors import ServerFault
 
 _POD = type_of("", "v1", "Pod")
 
@@ -27,8 +27,8 @@ def _pod(*containers: dict[str, Any], **spec: Any) -> dict[str, Any]:
         pytest.param(
             _pod({"name": "a", "env": [{"name": "X", "value": "1"}]}),
             _pod({"name": "a", "env": [{"name": "Y", "value": "2"}]}),
-            _pod({"name": "a", "env": [{"name": "X", "value": "1"}, {"name": "Y", "value": "2"}]}),
-            id="so is their environment",
+            _pod({"name": "a", "env": [{"name": "Y", "value": "2"}, {"name": "X", "value": "1"}]}),
+            id="so is their environment, what the patch names first",
         ),
         pytest.param(
             _pod({"name": "a", "command": ["x", "y"]}),
@@ -93,5 +93,5 @@ def test_patches(target: dict[str, Any], patch: dict[str, Any], expected: dict[s
 
 def test_an_entry_without_its_key_is_refused() -> None:
     """There is nothing to merge it with."""
-    with pytest.raises(BadRequest, match="does not contain declared merge key: name"):
+    with pytest.raises(ServerFault, match=r"map\[image:x\] does not contain declared merge key: name"):
         merge(_POD, _pod({"name": "a"}), _pod({"image": "x"}))

@@ -135,7 +135,9 @@ class TestGracePeriod:
         shorter = server.delete(f"{PODS}/pod", {"gracePeriodSeconds": 3})["metadata"]
         longer = server.delete(f"{PODS}/pod", {"gracePeriodSeconds": 60})["metadata"]
         assert (shorter["deletionGracePeriodSeconds"], longer["deletionGracePeriodSeconds"]) == (3, 3)
+        watch = server.watch(f"{PODS}?resourceVersion={server.api.store.version}")
         server.delete(f"{PODS}/pod", {"gracePeriodSeconds": 0})
+        assert summary(watch) == ["MODIFIED pod", "DELETED pod"]
         assert server.names(PODS) == []
 
     def test_a_pod_on_no_node_ends_at_once(self) -> None:
