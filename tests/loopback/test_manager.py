@@ -231,6 +231,19 @@ class TestPool:
         assert list(Pool(1)([])) == []
 
 
+def test_a_worker_waits_for_no_other_workers_writes(pool: ThreadPoolExecutor) -> None:
+    """Though those hold every thread of the pool, and more of them are queued."""
+    released, writes = threading.Event(), Pool(2)
+    wide = pool.submit(writes, [lambda: released.wait(30)] * 20)  # type: ignore[list-item]
+    try:
+        small = pool.submit(writes, [lambda: None] * 5)
+        assert list(small.result(5)) == [None] * 5
+        assert not wide.done()
+    finally:
+        released.set()
+    assert list(wide.result(5)) == [None] * 20
+
+
 def test_parallel_writes_log_under_what_their_caller_has_bound() -> None:
     """A reconcile's id is in the lines of all its writes, whichever thread makes them."""
     seen: list[dict[str, Any]] = []
