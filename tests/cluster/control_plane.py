@@ -40,10 +40,7 @@ class ControlPlane:
 
     def start(self) -> None:
         """Wait until the API answers and a Pod could be made. Raises with the log of what failed."""
-        self.keys.mkdir()
-        self.users.create()
-        self._make_service_account_keys()
-        bypass_proxies(self.sandbox.address)
+        self.prepare()
         self.start_etcd()
         self.start_api_server()
         self._start_with_kubeconfig(
@@ -60,6 +57,13 @@ class ControlPlane:
         self.sandbox.wait(
             "default service account", lambda: self.kubectl().succeeds("get", "serviceaccount", "default")
         )
+
+    def prepare(self) -> None:
+        """Make the keys and users that everything else needs."""
+        self.keys.mkdir()
+        self.users.create()
+        self._make_service_account_keys()
+        bypass_proxies(self.sandbox.address)
 
     def kubeconfig(self, user: str = "admin") -> Path:
         return self.users.kubeconfig(user, self.server, self.authority)

@@ -24,8 +24,12 @@ _KEPT = (
     "maxItems",
     "minLength",
     "maxLength",
+    "maxProperties",
     "description",
 )
+
+# RFC 3339 with nanoseconds and an offset has 35 characters.
+_LONGEST_TIME = 64
 
 # In `validation` the same rules have the same words. `fieldPath` can't hold an index, so the server names the list.
 _STEP_RULES = (
@@ -159,6 +163,8 @@ def _structural(node: Mapping[str, Any], shared: Mapping[str, Any]) -> Schema:
     """One node of pydantic's JSON schema as a structural one: references resolved, `null` alternatives dropped."""
     resolved = _resolved(node, shared)
     found: Schema = {key: _plain(resolved[key]) for key in _KEPT if key in resolved}
+    if resolved.get("format") == "date-time":
+        found["maxLength"] = _LONGEST_TIME
     if "pattern" in resolved:
         shape = formats.BY_PATTERN[resolved["pattern"]]
         rule = {"rule": f"self.matches(r'{shape.pattern}')", "message": shape.remedy}

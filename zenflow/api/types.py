@@ -26,6 +26,11 @@ _INT32 = 2**31 - 1
 
 # Strict, because the API server takes neither "3" nor true for a number. The pattern holds the limit of 63.
 StepName = Annotated[str, Field(max_length=MAX_TEXT, pattern=formats.STEP_NAME.pattern)]
+# Bounds of maps, which Kubernetes has by their sum alone; a whole spec is bounded by `sizes`.
+MAX_ENTRIES = 1000
+LabelValue = Annotated[str, Field(max_length=63)]
+AnnotationValue = Annotated[str, Field(max_length=2**18)]
+Data = Annotated[str, Field(max_length=2**20 * 4 // 3 + 4)]
 Seconds = Annotated[int, Field(ge=1, le=_INT32, strict=True)]
 Count = Annotated[int, Field(ge=0, le=_INT32, strict=True)]
 
@@ -50,6 +55,21 @@ class Model(BaseModel):
         if isinstance(data, dict) and None in data.values():
             return {key: value for key, value in data.items() if value is not None}
         return data
+
+
+def _bound(**bounds: int) -> dict[str, Any]:
+    """Bounds of a field of the status, for the API server alone.
+
+    Reading is lenient: a status that was stored before there were any must not count as none.
+    """
+    return {"json_schema_extra": dict(bounds)}
+
+
+_MESSAGE = _bound(maxLength=MAX_STATUS_MESSAGE)
+_REASON = _bound(maxLength=MAX_REASON)
+_NAME = _bound(maxLength=MAX_TEXT)
+_COUNT = _bound(minimum=0, maximum=MAX_STEPS)
+_GENERATION = _bound(minimum=0, maximum=2**63 - 1)
 
 
 class StepType(StrEnum):
@@ -236,8 +256,12 @@ class TemplateMeta(Model):
     """Metadata of a resource template."""
 
     name: str = Field(max_length=MAX_TEXT, pattern=formats.OBJECT_NAME.pattern, description="Exact name of the object.")
-    labels: Mapping[str, str] = Field(default_factory=dict, description="Labels of the object.")
-    annotations: Mapping[str, str] = Field(default_factory=dict, description="Annotations of the object.")
+    labels: Mapping[str, LabelValue] = Field(
+        default_factory=dict, max_length=MAX_ENTRIES, description="Labels of the object."
+    )
+    annotations: Mapping[str, AnnotationValue] = Field(
+        default_factory=dict, max_length=MAX_ENTRIES, description="Annotations of the object."
+    )
 
 
 class VolumeClaimTemplate(Model):
@@ -251,8 +275,8 @@ class ConfigMapTemplate(Model):
     """A ConfigMap made before any step and owned by the flow."""
 
     metadata: TemplateMeta = Field(description="Name, labels and annotations.")
-    data: Mapping[str, str] = Field(default_factory=dict, description="Text by key.")
-    binary_data: Mapping[str, str] = Field(default_factory=dict, description="Base64 by key.")
+    data: Mapping[str, Data] = Field(default_factory=dict, max_length=MAX_ENTRIES, description="Text by key.")
+    binary_data: Mapping[str, Data] = Field(default_factory=dict, max_length=MAX_ENTRIES, description="Base64 by key.")
 
 
 class ResourceTemplates(Model):
@@ -284,38 +308,42 @@ class JobFlowSpec(Model):
 class JobRef(Model):
     """The Job of a step's latest attempt."""
 
-    name: str = Field(description="Name of the Job.")
-    uid: str = Field("", description="UID of the Job.")
+    name: str = Field(description="Name of the Job.", **_NAME)
+    uid: str = Field("", description="UID of the Job.", **_NAME)
 
 
 class StepStatus(Model):
     """What is known of one step."""
 
-    name: str = Field(description="Name of the step.")
+    name: str = Field(description="Name of the step.", **_NAME)
     phase: StepPhase = Field(description="Pending, Running, Succeeded, Failed, Skipped or PendingApproval.")
-    reason: str | None = Field(None, description="One CamelCase word: why it is in this phase.")
-    message: str | None = Field(None, description="One sentence for a person.")
+    reason: str | None = Field(None, description="One CamelCase word: why it is in this phase.", **_REASON)
+    message: str | None = Field(None, description="One sentence for a person.", **_MESSAGE)
     waiting_since: Time | None = Field(
         None, description="Since when it stands still for its reason; not set while nothing holds it up."
     )
     start_time: Time | None = Field(None, description="When its first attempt started, or its approval was asked for.")
     completion_time: Time | None = Field(None, description="When it reached its final phase.")
-    retry_count: int = Field(0, description="Retries made.")
+    retry_count: int = Field(0, description="Retries made.", **_bound(minimum=0, maximum=MAX_RETRIES))
     next_retry_time: Time | None = Field(None, description="When the next retry starts.")
-    exit_code: int | None = Field(None, description="Exit code of the last failed container.")
+    exit_code: int | None = Field(
+        None, description="Exit code of the last failed container.", **_bound(minimum=-_INT32 - 1, maximum=_INT32)
+    )
     job_ref: JobRef | None = Field(None, description="The Job of the latest attempt.")
-    approved_by: str | None = Field(None, description="Who approved a Manual step.")
+    approved_by: str | None = Field(None, description="Who approved a Manual step.", **_MESSAGE)
 
 
 class Progress(Model):
     """Counts of steps."""
 
-    total_steps: int = Field(0, description="All steps.")
-    completed_steps: int = Field(0, description="Steps in a final phase.")
-    successful_steps: int = Field(0, description="Steps that succeeded.")
-    failed_steps: int = Field(0, description="Steps that failed.")
-    skipped_steps: int = Field(0, description="Steps that were skipped.")
-    summary: str = Field("", description="completedSteps/totalSteps, as printed by kubectl get.")
+    total_steps: int = Field(0, description="All steps.", **_COUNT)
+    completed_steps: int = Field(0, description="Steps in a final phase.", **_COUNT)
+    successful_steps: int = Field(0, description="Steps that succeeded.", **_COUNT)
+    failed_steps: int = Field(0, description="Steps that failed.", **_COUNT)
+    skipped_steps: int = Field(0, description="Steps that were skipped.", **_COUNT)
+    summary: str = Field(
+        "", description="completedSteps/totalSteps, as printed by kubectl get.", **_bound(maxLength=32)
+    )
 
 
 class ConditionStatus(StrEnum):
@@ -327,28 +355,34 @@ class ConditionStatus(StrEnum):
 class Condition(Model):
     """A meta/v1 Condition."""
 
-    type: str = Field(description="Complete, Failed or Paused.")
+    type: str = Field(description="Complete, Failed or Paused.", **_REASON)
     status: ConditionStatus = Field(description="True, False or Unknown.")
-    reason: str = Field(description="One CamelCase word.")
-    message: str = Field("", description="One sentence for a person.")
+    reason: str = Field(description="One CamelCase word.", **_REASON)
+    message: str = Field("", description="One sentence for a person.", **_MESSAGE)
     last_transition_time: Time = Field(description="When status last changed.")
-    observed_generation: int = Field(0, description="Generation of the spec this was computed from.")
+    observed_generation: int = Field(0, description="Generation of the spec this was computed from.", **_GENERATION)
 
 
 class JobFlowStatus(Model):
     """A report; what happens next is derived from the Jobs."""
 
     phase: FlowPhase | None = Field(None, description="Pending, Running, Paused, Suspended, Succeeded or Failed.")
-    message: str | None = Field(None, description="One sentence for a person: what it is doing or waiting for.")
-    observed_generation: int = Field(0, description="Generation of the spec this status was computed from.")
+    message: str | None = Field(
+        None, description="One sentence for a person: what it is doing or waiting for.", **_MESSAGE
+    )
+    observed_generation: int = Field(
+        0, description="Generation of the spec this status was computed from.", **_GENERATION
+    )
     waiting_since: Time | None = Field(
         None, description="Since when it is Pending, Paused or Suspended; not set in other phases."
     )
     start_time: Time | None = Field(None, description="When the flow started.")
     completion_time: Time | None = Field(None, description="When the flow ended.")
-    conditions: tuple[Condition, ...] = Field((), description="Complete, Failed, Paused.")
+    conditions: tuple[Condition, ...] = Field((), description="Complete, Failed, Paused.", **_bound(maxItems=20))
     progress: Progress | None = Field(None, description="Counts of steps.")
-    steps: tuple[StepStatus, ...] = Field((), description="One entry a step, in the order of spec.steps.")
+    steps: tuple[StepStatus, ...] = Field(
+        (), description="One entry a step, in the order of spec.steps.", **_bound(maxItems=MAX_STEPS)
+    )
 
 
 class FlowMeta(Model):

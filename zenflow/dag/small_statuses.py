@@ -7,7 +7,7 @@ The least has at most `sizes.STATUS_PER_STEP` bytes a step, whatever happened to
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from zenflow.api.types import MAX_REASON, MAX_RETRIES, JobFlowStatus, JobRef, StepPhase, StepStatus
+from zenflow.api.types import MAX_REASON, MAX_RETRIES, MAX_STATUS_MESSAGE, JobFlowStatus, JobRef, StepPhase, StepStatus
 from zenflow.dag.steps import BACKOFF_LIMIT_EXCEEDED, FLOW_FAILED, WHEN_FALSE
 
 NOTE = "Details of steps were left out: the object would have been too large. "
@@ -33,7 +33,8 @@ def noted_again(status: JobFlowStatus, before: JobFlowStatus) -> JobFlowStatus:
 
 def _noted(status: JobFlowStatus) -> JobFlowStatus:
     message = status.message or ""
-    return status if message.startswith(NOTE) else status.model_copy(update={"message": NOTE + message})
+    noted = (NOTE + message)[:MAX_STATUS_MESSAGE]
+    return status if message.startswith(NOTE) else status.model_copy(update={"message": noted})
 
 
 def _is_bounded(step: StepStatus) -> bool:

@@ -55,6 +55,23 @@ def test_every_list_is_atomic_and_bounded_in_the_spec() -> None:
     assert [path for path, node in lists.items() if path.startswith(".spec") and "maxItems" not in node] == []
 
 
+def test_every_number_text_list_and_map_is_bounded() -> None:
+    """Whatever a tenant or a writer of statuses stores, nothing is kept or looped over without a bound."""
+    needed = {"string": "maxLength", "integer": "maximum", "number": "maximum", "array": "maxItems"}
+    unbounded = {
+        path
+        for path, node in ALL.items()
+        if path.startswith((".spec.", ".status."))
+        and not node.get("enum")
+        and needed.get(node["type"], "type") not in node
+    }
+    assert unbounded == set()
+    maps = {path for path, node in ALL.items() if "additionalProperties" in node and "maxProperties" not in node}
+    assert maps == set()
+    lowest = {path for path, node in ALL.items() if node["type"] == "integer" and "minimum" not in node}
+    assert lowest == set()
+
+
 def test_the_inside_of_templates_is_kept_as_it_is() -> None:
     """A field of a later Kubernetes is not pruned from the Job."""
     kept = {path for path, node in ALL.items() if node.get("x-kubernetes-preserve-unknown-fields")}

@@ -67,6 +67,7 @@ def test_each_is_smaller_than_the_one_before() -> None:
     assert all(before >= after for before, after in pairwise(sizes[1:]))
     assert sizes[0] > sizes[1] > sizes[-1]
     assert all((each.message or "").startswith("Details of steps were left out") for each in stages[1:])
+    assert all(len(each.message or "") <= 1024 for each in stages)
 
 
 def test_the_end_of_a_flow_that_fills_its_object_is_told_in_few_bytes() -> None:
