@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic.alias_generators import to_camel
 
 from zenflow.api import durations, formats
+from zenflow.api.bounds import MAX_INTEGER, bound
 
 MAX_STEPS = 2000
 MAX_DEPENDENCIES = 100
@@ -57,19 +58,11 @@ class Model(BaseModel):
         return data
 
 
-def _bound(**bounds: int) -> dict[str, Any]:
-    """Bounds of a field of the status, for the API server alone.
-
-    Reading is lenient: a status that was stored before there were any must not count as none.
-    """
-    return {"json_schema_extra": dict(bounds)}
-
-
-_MESSAGE = _bound(maxLength=MAX_STATUS_MESSAGE)
-_REASON = _bound(maxLength=MAX_REASON)
-_NAME = _bound(maxLength=MAX_TEXT)
-_COUNT = _bound(minimum=0, maximum=MAX_STEPS)
-_GENERATION = _bound(minimum=0, maximum=2**63 - 1)
+_MESSAGE = bound(maxLength=MAX_STATUS_MESSAGE)
+_REASON = bound(maxLength=MAX_REASON)
+_NAME = bound(maxLength=MAX_TEXT)
+_COUNT = bound(minimum=0, maximum=MAX_STEPS)
+_GENERATION = bound(minimum=0, maximum=MAX_INTEGER)
 
 
 class StepType(StrEnum):
@@ -324,10 +317,10 @@ class StepStatus(Model):
     )
     start_time: Time | None = Field(None, description="When its first attempt started, or its approval was asked for.")
     completion_time: Time | None = Field(None, description="When it reached its final phase.")
-    retry_count: int = Field(0, description="Retries made.", **_bound(minimum=0, maximum=MAX_RETRIES))
+    retry_count: int = Field(0, description="Retries made.", **bound(minimum=0, maximum=MAX_RETRIES))
     next_retry_time: Time | None = Field(None, description="When the next retry starts.")
     exit_code: int | None = Field(
-        None, description="Exit code of the last failed container.", **_bound(minimum=-_INT32 - 1, maximum=_INT32)
+        None, description="Exit code of the last failed container.", **bound(minimum=-_INT32 - 1, maximum=_INT32)
     )
     job_ref: JobRef | None = Field(None, description="The Job of the latest attempt.")
     approved_by: str | None = Field(None, description="Who approved a Manual step.", **_MESSAGE)
@@ -341,9 +334,7 @@ class Progress(Model):
     successful_steps: int = Field(0, description="Steps that succeeded.", **_COUNT)
     failed_steps: int = Field(0, description="Steps that failed.", **_COUNT)
     skipped_steps: int = Field(0, description="Steps that were skipped.", **_COUNT)
-    summary: str = Field(
-        "", description="completedSteps/totalSteps, as printed by kubectl get.", **_bound(maxLength=32)
-    )
+    summary: str = Field("", description="completedSteps/totalSteps, as printed by kubectl get.", **bound(maxLength=32))
 
 
 class ConditionStatus(StrEnum):
@@ -378,10 +369,10 @@ class JobFlowStatus(Model):
     )
     start_time: Time | None = Field(None, description="When the flow started.")
     completion_time: Time | None = Field(None, description="When the flow ended.")
-    conditions: tuple[Condition, ...] = Field((), description="Complete, Failed, Paused.", **_bound(maxItems=20))
+    conditions: tuple[Condition, ...] = Field((), description="Complete, Failed, Paused.", **bound(maxItems=20))
     progress: Progress | None = Field(None, description="Counts of steps.")
     steps: tuple[StepStatus, ...] = Field(
-        (), description="One entry a step, in the order of spec.steps.", **_bound(maxItems=MAX_STEPS)
+        (), description="One entry a step, in the order of spec.steps.", **bound(maxItems=MAX_STEPS)
     )
 
 

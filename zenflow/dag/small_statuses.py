@@ -5,9 +5,18 @@ The least has at most `sizes.STATUS_PER_STEP` bytes a step, whatever happened to
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
-from zenflow.api.types import MAX_REASON, MAX_RETRIES, MAX_STATUS_MESSAGE, JobFlowStatus, JobRef, StepPhase, StepStatus
+from zenflow.api.types import (
+    MAX_REASON,
+    MAX_RETRIES,
+    MAX_STATUS_MESSAGE,
+    Condition,
+    JobFlowStatus,
+    JobRef,
+    StepPhase,
+    StepStatus,
+)
 from zenflow.dag.steps import BACKOFF_LIMIT_EXCEEDED, FLOW_FAILED, WHEN_FALSE
 
 NOTE = "Details of steps were left out: the object would have been too large. "
@@ -18,12 +27,33 @@ _BARE = 190
 # Reasons of ended steps that decisions and reports of the end read back.
 _READ_BACK = frozenset({WHEN_FALSE, FLOW_FAILED, BACKOFF_LIMIT_EXCEEDED, "DependencyFailed"})
 
+M = TypeVar("M", Condition, JobFlowStatus)
+
 
 def bounded(status: JobFlowStatus) -> JobFlowStatus:
-    """The status with every word and number within the bounds of the CRD: else none of it could be written."""
-    if all(map(_is_bounded, status.steps)):
+    """The status with every word and number within the bounds of the CRD: else none of it could be written.
+
+    Names come from the spec, which has the same bounds.
+    """
+    if (
+        _fits(status.message)
+        and all(_fits(each.message) for each in status.conditions)
+        and all(map(_is_bounded, status.steps))
+    ):
         return status
-    return _with_steps(status, _bounded)
+    conditions = tuple(each if _fits(each.message) else _cut(each) for each in status.conditions)
+    steps = tuple(step if _is_bounded(step) else _bounded(step) for step in status.steps)
+    status = status if _fits(status.message) else _cut(status)
+    return status.model_copy(update={"conditions": conditions, "steps": steps})
+
+
+def _fits(text: str | None) -> bool:
+    return len(text or "") <= MAX_STATUS_MESSAGE
+
+
+def _cut(value: M) -> M:
+    """The same with its message as short as the CRD has it."""
+    return value.model_copy(update={"message": (value.message or "")[:MAX_STATUS_MESSAGE]})
 
 
 def noted_again(status: JobFlowStatus, before: JobFlowStatus) -> JobFlowStatus:
@@ -38,12 +68,22 @@ def _noted(status: JobFlowStatus) -> JobFlowStatus:
 
 
 def _is_bounded(step: StepStatus) -> bool:
-    return len(step.reason or "") <= MAX_REASON and step.retry_count <= MAX_RETRIES
+    return (
+        len(step.reason or "") <= MAX_REASON
+        and 0 <= step.retry_count <= MAX_RETRIES
+        and _fits(step.message)
+        and _fits(step.approved_by)
+    )
 
 
 def _bounded(step: StepStatus) -> StepStatus:
-    reason = step.reason[:MAX_REASON] if step.reason else None
-    return step.model_copy(update={"reason": reason, "retry_count": min(step.retry_count, MAX_RETRIES)})
+    cut: dict[str, Any] = {
+        "reason": step.reason[:MAX_REASON] if step.reason else None,
+        "message": step.message[:MAX_STATUS_MESSAGE] if step.message else None,
+        "approved_by": step.approved_by[:MAX_STATUS_MESSAGE] if step.approved_by else None,
+        "retry_count": min(max(step.retry_count, 0), MAX_RETRIES),
+    }
+    return step.model_copy(update=cut)
 
 
 def smaller(status: JobFlowStatus) -> Iterator[JobFlowStatus]:

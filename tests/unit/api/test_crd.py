@@ -72,6 +72,12 @@ def test_every_number_text_list_and_map_is_bounded() -> None:
     assert lowest == set()
 
 
+def test_no_bound_of_a_number_is_beyond_what_the_api_server_can_read() -> None:
+    """It has them as floats: 2^63 - 1 would be 2^63, and each write of such a field is refused."""
+    bounds = {path: node["maximum"] for path, node in ALL.items() if "maximum" in node}
+    assert {path for path, highest in bounds.items() if highest > 2**53 - 1} == set()
+
+
 def test_the_inside_of_templates_is_kept_as_it_is() -> None:
     """A field of a later Kubernetes is not pruned from the Job."""
     kept = {path for path, node in ALL.items() if node.get("x-kubernetes-preserve-unknown-fields")}

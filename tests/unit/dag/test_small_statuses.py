@@ -117,6 +117,21 @@ def test_words_and_numbers_are_within_the_bounds_of_the_crd() -> None:
     assert bounded(tame) is tame
 
 
+def test_no_message_is_longer_than_the_crd_has_it() -> None:
+    """Those of the flow, of a step, of a condition, and who approved."""
+    text = "x" * 5_000
+    step = entry(StepPhase.SUCCEEDED).model_copy(update={"message": text, "approved_by": text})
+    condition = Condition(
+        type="Complete", status=ConditionStatus.TRUE, reason="A", message=text, last_transition_time=WHEN
+    )
+    told = bounded(status(step).model_copy(update={"message": text, "conditions": (condition,)}))
+    (ended,) = told.steps
+    found = (told.message, told.conditions[0].message, ended.message, ended.approved_by)
+    assert [len(each or "") for each in found] == [1024] * 4
+    negative = entry(StepPhase.RUNNING).model_copy(update={"retry_count": -7})
+    assert bounded(status(negative)).steps[0].retry_count == 0
+
+
 def test_an_entry_is_read_as_it_was_written() -> None:
     """What is left out on the wire is what reading it assumes."""
     *_, least = smaller(status(entry(StepPhase.FAILED), entry(StepPhase.RUNNING, 1)))
