@@ -4,7 +4,7 @@ For those who judge zenflow: the recorder of what happened to Jobs, and the benc
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -35,13 +35,21 @@ class RawApi:
 
     def request(self, method: str, path: str, body: bytes | None = None, *, content_type: str = "") -> bytes:
         """The whole answer. Raises Refused."""
+        headers = {"Content-Type": content_type} if content_type else None
+        status, answer = self.exchange(method, path, body, headers)
+        if status >= 300:
+            raise Refused(method, path, status, answer)
+        return answer
+
+    def exchange(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """Status and body, whatever the status. `headers` add to the usual ones or replace them."""
         # A kept connection may have been closed meanwhile; only what changes nothing is asked again.
         retries = 2 if method == "GET" else False
-        headers = {**self._headers, **({"Content-Type": content_type} if content_type else {})}
-        answer = self._pool.request(method, self._host + path, body=body, headers=headers, retries=retries)
-        if answer.status >= 300:
-            raise Refused(method, path, answer.status, answer.data)
-        return bytes(answer.data)
+        sent = {**self._headers, **(headers or {})}
+        answer = self._pool.request(method, self._host + path, body=body, headers=sent, retries=retries)
+        return answer.status, bytes(answer.data)
 
     def resource_version(self, path: str, **query: str) -> str:
         """Where a watch has to begin to miss nothing that happens from now on."""

@@ -1,0 +1,54 @@
+"""What tenants may write touches their own flows at most: each attack beside a neighbour's chain of five steps.
+
+The law: whatever a tenant can write (a flow, a Job, a Pod, an Event, a ConfigMap, a label, a size, a byte on a port)
+decides about that tenant's own flow at most, costs others nothing that grows, and never ends the process.
+"""
+
+import pytest
+
+from tests.hostile import (
+    children,
+    decoding,
+    events,
+    groups,
+    numbers,
+    ports,
+    rights,
+    sizes,
+    templates,
+    texts,
+)
+from tests.hostile.arena import Arena, memory, peak_memory
+from tests.hostile.attack import Attack
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.control_plane
+
+KINDS = (decoding, sizes, numbers, texts, events, children, rights, groups, ports, templates)
+ATTACKS: list[Attack] = [attack for kind in KINDS for attack in kind.ATTACKS.all]
+SHIPPED_LIMIT = 512 * 2**20  # resources.limits.memory of the chart
+
+
+def test_there_are_many_and_each_has_a_name_of_its_own() -> None:
+    names = [attack.name for attack in ATTACKS]
+    assert len(names) >= 150
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_an_attack_touches_nobody_else(arena: Arena, attack: Attack) -> None:
+    with arena.stage(attack.name) as stage:
+        story = attack.deed(stage)
+        next(story)
+        arena.assert_neighbour_keeps_pace()
+        next(story, None)
+        arena.assert_alive()
+
+
+def test_nothing_was_restarted_and_memory_ends_where_it_began(arena: Arena) -> None:
+    """Once the attackers' namespaces are gone; what the interpreter keeps for reuse is a part of it."""
+    arena.assert_alive()
+    assert arena.restarts == 0
+    highest = arena.memory_before * 1.5
+    eventually(lambda: memory(arena.controller.pid) < highest, within=120, what=f"less than {highest:.0f} bytes")
+    assert peak_memory(arena.controller.pid) < SHIPPED_LIMIT
