@@ -17,7 +17,7 @@ TAG := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 RUNTIME := $(VENV)/.runtime-$(TAG)
 DEV := $(VENV)/.dev-$(TAG)
 
-.PHONY: help check test unit loopback sim conformance binaries e2e bench demo generate verify image wheels lock clean
+.PHONY: help check test unit loopback sim conformance hostile binaries e2e bench demo generate verify image wheels lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,8 +35,8 @@ demo: $(RUNTIME) ## run flows from examples/ on the embedded cluster, to the end
 	@echo "More to try: $(ZENFLOW) run examples/*.yaml, $(ZENFLOW) local, $(ZENFLOW) --help"
 
 # Built first: nothing is to run beside the compiler. Then side by side, for most of it waits.
-test: check loopback binaries ## everything: check, loopback, simulation, conformance, e2e on a real Kubernetes
-	$(MAKE) --jobs=8 --keep-going sim conformance $(E2E_PARTS)
+test: check loopback binaries ## everything: check, loopback, simulation, conformance, attacks, e2e on a real Kubernetes
+	$(MAKE) --jobs=8 --keep-going sim conformance hostile $(E2E_PARTS)
 
 check: $(DEV) ## formatting, lint, types, import contracts, unit tests
 	$(VENV)/bin/ruff format --check .
@@ -56,6 +56,9 @@ sim: $(DEV) ## the whole composition on a virtual clock, with faults
 
 conformance: $(DEV) ## the same requests to the embedded API server and to a real one
 	$(PYTEST) tests/conformance
+
+hostile: $(DEV) ## attacks as tenants would make them, each beside a neighbour's flow that must not notice
+	PYTHONUNBUFFERED=1 $(PYTEST) tests/hostile --verbose --durations=10 2>&1 | sed -u 's/^/$@: /'
 
 binaries: $(DEV) ## build the real Kubernetes, Prometheus and Helm of the tests (once, half an hour on two cores)
 	$(if $(K8S),,$(VENV)/bin/python -m tests.cluster.build all)

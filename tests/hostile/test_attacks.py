@@ -6,26 +6,13 @@ decides about that tenant's own flow at most, costs others nothing that grows, a
 
 import pytest
 
-from tests.hostile import (
-    children,
-    decoding,
-    events,
-    groups,
-    numbers,
-    ports,
-    rights,
-    sizes,
-    templates,
-    texts,
-)
 from tests.hostile.arena import Arena, memory, peak_memory
 from tests.hostile.attack import Attack
+from tests.hostile.attacks import ATTACKS
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.control_plane
 
-KINDS = (decoding, sizes, numbers, texts, events, children, rights, groups, ports, templates)
-ATTACKS: list[Attack] = [attack for kind in KINDS for attack in kind.ATTACKS.all]
 SHIPPED_LIMIT = 512 * 2**20  # resources.limits.memory of the chart
 
 
