@@ -18,6 +18,7 @@ from tests.support.waiting import NotInTime, eventually
 NEIGHBOUR = "neighbour"
 FLOWS = f"/apis/workflow.zen.io/v1alpha1/namespaces/{NEIGHBOUR}/jobflows"
 LENGTH = 5
+SHIPPED_LIMIT = 512 * 2**20  # resources.limits.memory of the chart
 SLOWEST = 2.0  # times what the chain takes alone
 
 
@@ -92,9 +93,13 @@ class Arena:
             assert again <= SLOWEST * normal, f"took {took:.1f} s and {again:.1f} s, alone {self.alone} s"
 
     def assert_alive(self) -> None:
-        """The very process that was started."""
+        """The very process that was started, within the memory that the shipped Deployment allows it."""
         status = self.controller.process.poll()
         assert status is None, f"the controller ended with {status}:\n{self.controller.output()[-3000:]}"
+        size = memory(self.controller.pid)
+        if size > SHIPPED_LIMIT:
+            self.controller.kill()  # as the kernel would; the next attack finds a new one
+            raise AssertionError(f"the controller holds {size / 2**20:.0f} MiB")
 
     def _ended(self, name: str) -> dict[str, str] | None:
         found: dict[str, str] = json.loads(self.api.request("GET", f"{FLOWS}/{name}")).get("status", {})

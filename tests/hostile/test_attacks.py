@@ -6,14 +6,12 @@ decides about that tenant's own flow at most, costs others nothing that grows, a
 
 import pytest
 
-from tests.hostile.arena import Arena, memory, peak_memory
+from tests.hostile.arena import SHIPPED_LIMIT, Arena, memory, peak_memory
 from tests.hostile.attack import Attack
 from tests.hostile.attacks import ATTACKS
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.control_plane
-
-SHIPPED_LIMIT = 512 * 2**20  # resources.limits.memory of the chart
 
 
 def test_there_are_many_and_each_has_a_name_of_its_own() -> None:
