@@ -47,7 +47,7 @@ POD = "spec.template.spec"
 MAIN = f"{POD}.containers.0"
 MISTAKES: dict[str, tuple[str, Any, tuple[str, ...]]] = {
     "comand": (f"{MAIN}.comand", ["true"], ("comand", "command")),
-    "backofLimit": ("spec.backofLimit", 0, ("backofLimit", "backoffLimit")),
+    "backoflimit": ("spec.backofLimit", 0, ("backofLimit", "backoffLimit")),
     "restartpolicy": (f"{POD}.restartpolicy", "Never", ("restartpolicy", "restartPolicy")),
     "env-number": (f"{MAIN}.env", [{"name": "PORT", "value": 1000}], ("env[0].value", "string")),
     "env-valeu": (f"{MAIN}.env", [{"name": "PORT", "valeu": "1"}], ("valeu", "value")),

@@ -53,6 +53,12 @@ def strings(value: Any) -> Iterator[str]:
             yield from strings(each)
 
 
+def reported(text: str) -> str:
+    """As much of it as a kubelet keeps; kwok, which stands in for one, can't report NUL and C1 controls."""
+    kept = text.encode()[:4_000].decode(errors="ignore")
+    return "".join(each for each in kept if each != "\0" and not 0x7F <= ord(each) < 0xA0)
+
+
 def of_a_gate(text: str) -> Callable[[Stage], Iterator[None]]:
     """The author of a flow speaks to those who approve it."""
 
@@ -71,9 +77,8 @@ def of_a_container(text: str) -> Callable[[Stage], Iterator[None]]:
 
     def deed(stage: Stage) -> Iterator[None]:
         made = step("a", work=Work(codes=(3,)), job={"backoffLimit": 0})
-        # The kubelet keeps at most 4,096 bytes of it.
         annotations = made["template"]["spec"]["template"]["metadata"]["annotations"]
-        annotations["fake.zenflow.test/message"] = text.encode()[:4_000].decode(errors="ignore")
+        annotations["fake.zenflow.test/message"] = reported(text)
         answer = stage.tenant("bob").create("jobflows", flow("spoken", made))
         yield
         if answer.ok:
@@ -90,7 +95,7 @@ def of_an_image(text: str) -> Callable[[Stage], Iterator[None]]:
         made = step("a")
         annotations = made["template"]["spec"]["template"]["metadata"]["annotations"]
         annotations["fake.zenflow.test/waiting"] = "ErrImagePull"
-        annotations["fake.zenflow.test/message"] = text.encode()[:4_000].decode(errors="ignore")
+        annotations["fake.zenflow.test/message"] = reported(text)
         made["timeoutSeconds"] = 33
         stage.tenant("bob").create("jobflows", flow("spoken", made))
         stage.wait_for_step("spoken", "a", "Running", *TERMINAL)
