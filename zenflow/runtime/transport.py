@@ -6,12 +6,8 @@ and nowhere else, and only when a KubeTransport is made.
 """
 
 import contextlib
-import http.client
-import io
 import os
-import socket
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -20,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
-import urllib3.connection
 
 from zenflow.runtime.clock import Clock, SystemClock
+from zenflow.runtime.deadlines import TimedHttpPool, TimedHttpsPool
 from zenflow.runtime.errors import AnswerTooLarge, StreamEnded, StreamSilent, Unconfigured, Unreachable, from_response
 
 if TYPE_CHECKING:
@@ -250,7 +246,7 @@ class _Session:
         # Watches have connections of their own: they may be slow, and are never timed as a whole.
         self._managers = tuple(RESTClientObject(configuration).pool_manager for _ in range(2))
         if type(self._managers[0]) in (urllib3.PoolManager, urllib3.ProxyManager):
-            self._managers[0].pool_classes_by_scheme = {"http": _TimedHttpPool, "https": _TimedHttpsPool}
+            self._managers[0].pool_classes_by_scheme = {"http": TimedHttpPool, "https": TimedHttpsPool}
         # A proxy has its say in every request; without one a manager would only find the same connections each time.
         self._direct = tuple(None if each.proxy else each.connection_from_url(self.host) for each in self._managers)
         self._prefix = urlsplit(self.host).path.rstrip("/")  # an API server may live under a path of its host
@@ -293,54 +289,6 @@ class _Session:
             return self._configuration.auth_settings().get("BearerToken")
         except Exception as error:  # a token file half replaced, an exec plug-in: whatever the package lets out
             raise Unreachable(f"credentials can't be read: {error}") from error
-
-
-class _Timed(io.RawIOBase):
-    """What a socket receives until a moment: a timeout alone would begin anew with each byte."""
-
-    def __init__(self, connection: socket.socket, raw: io.RawIOBase, deadline: float) -> None:
-        self._connection = connection
-        self._raw = raw
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the answer took too long")
-        self._connection.settimeout(left)
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _TimedResponse(http.client.HTTPResponse):
-    """An answer for the whole of which the socket's timeout counts, head and body."""
-
-    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
-        super().__init__(sock, *arguments, **options)
-        deadline = time.monotonic() + (sock.gettimeout() or DEFAULT_TIMEOUT)
-        self.fp = io.BufferedReader(_Timed(sock, self.fp.detach(), deadline))
-
-
-class _TimedHttpConnection(urllib3.connection.HTTPConnection):
-    response_class = _TimedResponse
-
-
-class _TimedHttpsConnection(urllib3.connection.HTTPSConnection):
-    response_class = _TimedResponse
-
-
-class _TimedHttpPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _TimedHttpConnection
-
-
-class _TimedHttpsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _TimedHttpsConnection
 
 
 def _read(answer: urllib3.BaseHTTPResponse, most: int) -> bytes:
