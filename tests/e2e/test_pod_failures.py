@@ -1,6 +1,7 @@
 """What is told of Pods that fail as a whole and of Jobs that retry by themselves, and of what others say of them."""
 
 import json
+import re
 import urllib.request
 from typing import Any
 
@@ -94,7 +95,8 @@ def test_each_try_of_a_job_that_retries_by_itself_is_told_as_it_happens(target: 
         return next((each for each in steps if each.get("reason") == "JobRetry"), None)
 
     tried = eventually(told, within=60, what="a try is told", every=0.2, else_show=lambda: target.story("tried"))
-    assert tried["message"].startswith("Failed 1 of 2 times, next try at about ")
+    # When a busy node hears of it late, the time of the next try has come already.
+    assert re.match(r"Failed 1 of 2 times(, next try at about \d\d:\d\d:\d\dZ)?: ", tried["message"])
     assert "container main exited with 3" in tried["message"]
     assert (tried["phase"], tried["exitCode"]) == ("Running", 3)
     assert "Step a: Failed 1 of 2 times" in target.kubectl.run("get", "jobflow", "tried", "--output=wide")

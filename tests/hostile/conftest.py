@@ -1,6 +1,5 @@
 """The arena: a control plane with the shipped policies and the controller for all namespaces as a process."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +11,6 @@ from tests.e2e.target import CRDS, ZENFLOW
 from tests.hostile.arena import Arena
 from tests.support.program import Program
 from tests.support.rawapi import RawApi
-
-# The judge reads what the attackers wrote; json gives up at the interpreter's limit, as the judged must not.
-sys.setrecursionlimit(30_000)
 
 
 @pytest.fixture(scope="session")

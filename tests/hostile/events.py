@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.hostile.attack import Attacks
-from tests.hostile.bodies import RAW, event, flow, managed, nested_fields, step, with_raw
+from tests.hostile.bodies import RAW, Work, event, flow, managed, nested_fields, step, with_raw
 from tests.hostile.stage import Stage
 from tests.hostile.texts import ODD, assert_clean
 from tests.support.waiting import eventually
@@ -32,11 +32,12 @@ class Lie:
 def waiting(name: str) -> dict[str, Any]:
     """A flow of two branches: one whose Pod does not start until its Job is deleted, and one that goes on."""
     stuck = step("stuck")
-    marks = stuck["template"]["spec"]["template"]["metadata"]["annotations"]
-    marks["fake.zenflow.test/waiting"] = "ContainerCreating"
-    slow = step("other")
-    slow["template"]["spec"]["template"]["metadata"]["annotations"]["fake.zenflow.test/duration"] = "33s"
-    made: dict[str, Any] = flow(name, stuck, slow, step("after", "other"))
+    template = stuck["template"]["spec"]["template"]
+    template["metadata"]["annotations"]["fake.zenflow.test/waiting"] = "ContainerCreating"
+    template["spec"]["volumes"] = [{"name": "none", "secret": {"secretName": "nowhere"}}]
+    template["spec"]["containers"][0]["volumeMounts"] = [{"name": "none", "mountPath": "/none"}]
+    other = step("other", work=Work(seconds=33))
+    made: dict[str, Any] = flow(name, stuck, other, step("after", "other"))
     return made
 
 

@@ -61,12 +61,12 @@ SAYINGS = {
 }
 for _name, _said in SAYINGS.items():
     ATTACKS.add(_name, bytes_sent(_said))
-ATTACKS.add("a-hundred-idle-connections", bytes_sent(b"", connections=100), kills=True)
-ATTACKS.add("a-hundred-half-requests", bytes_sent(LINES.encode(), connections=100), kills=True)
+ATTACKS.add("a-hundred-idle-connections", bytes_sent(b"", connections=100))
+ATTACKS.add("a-hundred-half-requests", bytes_sent(LINES.encode(), connections=100))
 ATTACKS.add("five-hundred-half-requests", bytes_sent(LINES.encode(), connections=500))
 
 
-@ATTACKS.attack("slow-bytes", kills=True)
+@ATTACKS.attack("slow-bytes")
 def slow_bytes(stage: Stage) -> Iterator[None]:
     """70 connections, each of which says one more byte whenever it is looked at."""
     with ExitStack() as held:

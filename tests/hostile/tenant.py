@@ -1,6 +1,7 @@
 """A tenant: plain requests under the rights of one user, in one namespace. Bodies may be anything, also no JSON."""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ GROUPS = {
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"
+
+# The judge reads what the attackers wrote; json gives up at the interpreter's limit, as the judged must not.
+sys.setrecursionlimit(30_000)
 
 
 @dataclass(frozen=True)

@@ -35,5 +35,10 @@ def test_nothing_was_restarted_and_memory_ends_where_it_began(arena: Arena) -> N
     arena.assert_alive()
     assert arena.restarts == 0
     highest = arena.memory_before * 1.5
-    eventually(lambda: memory(arena.controller.pid) < highest, within=120, what=f"less than {highest:.0f} bytes")
+    eventually(
+        lambda: memory(arena.controller.pid) < highest,
+        within=120,
+        what=f"at most {highest / 2**20:.0f} MiB",
+        else_show=lambda: f"{memory(arena.controller.pid) / 2**20:.0f} MiB",
+    )
     assert peak_memory(arena.controller.pid) < SHIPPED_LIMIT

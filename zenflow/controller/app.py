@@ -16,6 +16,7 @@ from zenflow.api.job_schema import JobSchema, shipped
 from zenflow.controller.applier import Applier, Parallel, one_by_one
 from zenflow.controller.caches import BUSY, BY_OWNER, Caches
 from zenflow.controller.census import Census
+from zenflow.controller.evidence import with_first_deletion
 from zenflow.controller.group_gate import GroupGate
 from zenflow.controller.handover import Handover
 from zenflow.controller.journal import Journal
@@ -149,8 +150,12 @@ def informers(*namespaces: str) -> tuple[Informers[FlowRecord], Informers[Job], 
     return (
         Informers([Informer(JOBFLOWS, decode_flow, namespace=each, cache=flows) for each in places]),
         Informers([Informer(JOBS, decode_job, namespace=each, label_selector=OURS, cache=jobs) for each in places]),
-        Informers([Informer(PODS, decode_pod, namespace=each, label_selector=OURS, cache=pods) for each in places]),
+        Informers([_pods(each, pods) for each in places]),
     )
+
+
+def _pods(namespace: str, cache: Cache[Pod]) -> Informer[Pod]:
+    return Informer(PODS, decode_pod, namespace=namespace, label_selector=OURS, cache=cache, carry=with_first_deletion)
 
 
 def _is_echo(barrier: Barrier, informers: Informers[T], resource_version: str) -> bool:

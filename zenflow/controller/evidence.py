@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from zenflow.controller.objects import UNREADABLE, ContainerStatus, Job, Pod, Terminated
 from zenflow.dag.remedies import advise
 from zenflow.dag.snapshot import POD_DELETED, ContainerExit, PodFailure, Trouble
@@ -99,6 +101,22 @@ def _exit(pod: Pod, container: str, terminated: Terminated) -> ContainerExit:
 def _is_by_deletion(pod: Pod, terminated: Terminated) -> bool:
     asked_at = pod.metadata.deletion_asked_at
     return asked_at is not None and terminated.finished_at is not None and terminated.finished_at >= asked_at
+
+
+def with_first_deletion(old: Pod, new: Pod) -> Pod:
+    """The new state of a Pod with the time at which its deletion was first asked for.
+
+    When its containers have ended the kubelet deletes it once more, by force: from then on the object says that it was
+    asked for just now, after all of them had ended.
+    """
+    first, latest = old.metadata.deletion_asked_at, new.metadata.deletion_asked_at
+    if first is None or latest is None or first >= latest:
+        return new
+    grace = old.metadata.deletion_grace_period_seconds
+    metadata = replace(
+        new.metadata, deletion_timestamp=old.metadata.deletion_timestamp, deletion_grace_period_seconds=grace
+    )
+    return replace(new, metadata=metadata)
 
 
 def _pod_failure(pod: Pod) -> PodFailure | None:

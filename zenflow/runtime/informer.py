@@ -62,9 +62,11 @@ class Informer(Generic[T]):
     list older than what was seen before means a restored etcd: it replaces everything.
 
     A cache that is given is shared with informers of the same type in other namespaces, and left as it is there.
+
+    `carry(old, new)` returns the new state of an object with what the old one told and the server no longer does.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what to follow, and how to keep it
         self,
         resource: Resource,
         decode: Callable[[bytes], T],
@@ -73,6 +75,7 @@ class Informer(Generic[T]):
         label_selector: str = "",
         indexers: Mapping[str, Callable[[T], Iterable[str]]] | None = None,
         cache: Cache[T] | None = None,
+        carry: Callable[[T, T], T] = lambda old, new: new,
     ) -> None:
         self.resource = resource
         self.namespace = namespace
@@ -81,6 +84,7 @@ class Informer(Generic[T]):
         self.has_synced = False
         self.version = 0  # resource_version as the number it is (KEP-5504)
         self._decode = decode
+        self._carry = carry
         self._handlers: list[Handler[T]] = []
         self._listeners: list[Callable[[int], None]] = []
         self._tell: Callable[[Exception], None] = _raise
@@ -185,7 +189,7 @@ class Informer(Generic[T]):
         cached = self.cache.get(item.metadata.key)
         if cached is not None and cached.metadata.uid == item.metadata.uid:
             # Handlers get the last state, which says how the object ended, not the one before it.
-            self._remove(item)
+            self._remove(self._carry(cached, item))
 
     def _put(self, new: T, *, trusted: bool) -> None:
         old = self.cache.get(new.metadata.key)
@@ -195,6 +199,8 @@ class Informer(Generic[T]):
             # Deleted and re-created between two looks: whoever follows the old object must hear of its end.
             self._remove(old)
             old = None
+        if old is not None:
+            new = self._carry(old, new)
         self.cache.put(new)
         if old is None or not is_same(old, new):
             self._notify(old, new)

@@ -9,34 +9,41 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.cluster.control_plane import free_ports
-from tests.e2e.flows import flow, step
+from tests.e2e.flows import Work, flow, step
 from tests.e2e.install.helm import NAMESPACE
 from tests.e2e.install.site import Site
 from tests.hostile.attack import Attack
 from tests.hostile.attacks import ATTACKS
 from tests.hostile.stage import Stage
-from tests.support.program import Program
 from tests.support.rawapi import RawApi
-from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.install
 
+# Half a request on each of a hundred connections to each address, said again as soon as one is closed.
+HOLD = """\
+for address; do
+  for n in $(seq 100); do
+    (end=$(($(date +%s) + 150))
+    while [ $(date +%s) -lt $end ]; do
+      (printf 'GET /metrics HTTP/1.1\\r\\nHost: x\\r\\n'; sleep 20) | nc $address 8080 >/dev/null 2>&1 || sleep 1
+    done) &
+  done
+done
+wait
+"""
 LETHAL = [attack for attack in ATTACKS if attack.kills]
 
 
 @dataclass(frozen=True)
 class Siege:
-    """The installed controller, and the ports by which its leader is reached from this machine."""
+    """The installed controller, and the API server as administrator."""
 
     site: Site
     api: RawApi
-    metrics: tuple[str, int]
-    probes: tuple[str, int]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
-        stage = Stage(self.api, name, self.metrics, self.probes)
+        stage = Stage(self.api, name)
         stage.open()
         try:
             yield stage
@@ -53,23 +60,12 @@ class Siege:
 
 
 @pytest.fixture(scope="module")
-def siege(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Siege]:
+def siege(site: Site) -> Iterator[Siege]:
     site.make_namespace(NAMESPACE)
     site.helm.install("--take-ownership")
-    leader = eventually(site.leader, within=60, what="a leader")
-    metrics, probes = free_ports(2)
-    command = site.kubectl.command(
-        "port-forward", f"--namespace={NAMESPACE}", f"pod/{leader}", f"{metrics}:8080", f"{probes}:8081"
-    )
-    forward = Program(command, tmp_path_factory.mktemp("siege") / "forward.log")
-    forward.start()
-    try:
-        forward.wait_for_output(f"127.0.0.1:{probes}", within=30)
-        yield Siege(site, RawApi(site.kubectl.kubeconfig), ("127.0.0.1", metrics), ("127.0.0.1", probes))
-    finally:
-        forward.end()
-        site.helm.uninstall()
-        site.kubectl.run("delete", "namespace", NAMESPACE)
+    yield Siege(site, RawApi(site.kubectl.kubeconfig))
+    site.helm.uninstall()
+    site.kubectl.run("delete", "namespace", NAMESPACE)
 
 
 @pytest.mark.parametrize("attack", LETHAL, ids=lambda attack: attack.name)
@@ -84,3 +80,16 @@ def test_an_attack_restarts_nothing(siege: Siege, attack: Attack) -> None:
         assert siege.site.finish(name).phase == "Succeeded"
         next(story, None)
     assert siege.restarts() == before
+
+
+def test_a_pod_that_holds_a_hundred_connections_fails_no_probe(siege: Siege) -> None:
+    """For longer than the two minutes after which the kubelet restarts a container whose probe gets no answer."""
+    before = siege.restarts()
+    addresses = [pod["status"]["podIP"] for pod in siege.site.pods()]
+    holder = flow("holder", step("hold", work=Work(seconds=0), job={"backoffLimit": 0}))
+    container = holder["spec"]["steps"][0]["template"]["spec"]["template"]["spec"]["containers"][0]
+    container["command"] = ["sh", "-c", HOLD, "hold", *addresses]
+    siege.site.submit(holder)
+    assert siege.site.finish("holder", within=300).phase == "Succeeded"
+    assert siege.restarts() == before
+    assert all(status["ready"] for pod in siege.site.pods() for status in pod["status"]["containerStatuses"])

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from zenflow.controller.app import informers
 from zenflow.controller.evidence import (
     exits_of,
     is_news,
@@ -194,3 +195,32 @@ def test_what_a_pod_failed_by_before_it_was_deleted_is_told_last() -> None:
 def test_a_grace_period_beyond_all_calendars_is_no_error() -> None:
     """Whoever may delete a Pod chooses it, and this is asked by the thread that every Pod's news comes through."""
     assert is_news(None, gone(DELETED, 2**63 - 1, containerStatuses=[{"name": "main", "state": {"running": {}}}]))
+
+
+def test_a_pod_keeps_when_its_deletion_was_first_asked_for() -> None:
+    """When all containers have ended the kubelet deletes it by force, which sets another time."""
+    [informer] = informers()[2]
+    ends: list[Pod] = []
+    informer.add_handler(lambda old, new: ends.append(old) if old and not new else None)
+    running = [{"name": "main", "state": {"running": {}}}]
+    killed = [{"name": "main", "state": ended(137, "2026-01-01T00:00:12Z")}]
+    asked, forced = ("2026-01-01T00:00:12Z", 1), ("2026-01-01T00:00:13Z", 0)
+    informer.replace([decode_pod(whole_pod(1, None, running))], "1")
+    informer.feed(told("MODIFIED", whole_pod(2, asked, running)))
+    informer.feed(told("MODIFIED", whole_pod(3, asked, killed)))
+    informer.feed(told("MODIFIED", whole_pod(4, forced, killed)))
+    informer.feed(told("DELETED", whole_pod(5, forced, killed)))
+    [failure] = pod_failures_of(ends)
+    assert failure.reason == "PodDeleted"
+
+
+def whole_pod(version: int, deletion: tuple[str, int] | None, containers: list[dict[str, Any]]) -> bytes:
+    """A Pod as the API server tells it at a version."""
+    meta = {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": str(version)}
+    if deletion:
+        meta |= {"deletionTimestamp": deletion[0], "deletionGracePeriodSeconds": deletion[1]}
+    return json.dumps({"metadata": meta, "status": {"phase": "Failed", "containerStatuses": containers}}).encode()
+
+
+def told(type_: str, pod: bytes) -> bytes:
+    return b'{"type": "%s", "object": %s}' % (type_.encode(), pod)
