@@ -1,5 +1,6 @@
 """A flow that stands still says why, to the second; suspended, refused, edited or beside a bad one, it keeps on."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from zenflow.api.names import LABEL_STEP
 from zenflow.controller.objects import JOBFLOWS, JOBS, PODS
 from zenflow.local.apiserver.admission import AdmissionRequest, AdmissionResponse, Operation
 from zenflow.local.containers.script import Outcome, Rule, Script, by_rules
+from zenflow.runtime.transport import Request
 
 TWO = Shape("two", [step("a"), step("b", "a")])
 RETRY = {"retryPolicy": {"limit": 1, "backoff": {"type": "Fixed", "duration": "10s"}}}
@@ -249,9 +251,12 @@ def test_a_shorter_deadline_counts_from_the_same_start() -> None:
 
 @pytest.mark.proves("changes.one-bad-flow")
 def test_bad_flows_slow_no_other() -> None:
-    """Beside twenty that are invalid and one that is refused again and again a good one ends at the same moment."""
+    """Beside twenty that are invalid and one that is refused again and again a good one ends at the same moment.
 
-    def good_end(*bad: dict[str, Any]) -> float:
+    Time that nothing waits for does not pass here: what working on the bad ones would take is counted in looks.
+    """
+
+    def good_end(*bad: dict[str, Any]) -> tuple[float, float]:
         life = Life(FLAKY.script(), admission=(refuse_jobs_of("refused"),))
         for number, spec in enumerate(bad):
             life.submit(f"bad-{number}", **spec)
@@ -259,10 +264,12 @@ def test_bad_flows_slow_no_other() -> None:
             life.submit("refused", [step("a")])
         life.submit("good", FLAKY.steps)
         life.until(lambda: life.status("good").get("phase") == "Succeeded")
-        return life.now
+        return life.now, life.replica.reconciles
 
     cycle = {"steps": [step("a", "b"), step("b", "a")]}
-    assert good_end(*[cycle] * 20) == good_end()
+    (alone, looks), (beside, more) = good_end(), good_end(*[cycle] * 20)
+    assert beside == alone
+    assert more - looks <= 20 * 2 + 8
 
 
 def refuse_jobs_of(flow: str) -> Callable[[AdmissionRequest], AdmissionResponse]:
@@ -273,3 +280,42 @@ def refuse_jobs_of(flow: str) -> Callable[[AdmissionRequest], AdmissionResponse]
         return AdmissionResponse(allowed=False, message="exceeded quota: none") if refused else ALLOWED
 
     return admit
+
+
+# --- what is kept ---
+
+
+def test_notes_of_a_flow_that_goes_while_it_is_looked_at_go_too() -> None:
+    """Its deletion is heard of in the middle of the look, which notes what it has just created."""
+    life = Life(TWO.script())
+
+    def delete_and_hear(request: Request) -> None:
+        if request.method == "POST" and request.path.endswith("/jobs"):
+            life.delete(JOBFLOWS, request_flow(request))
+            life.replica.read()
+
+    life.transport.before_each = delete_and_hear
+    for number in range(3):
+        life.submit(f"gone-{number}", TWO.steps)
+    life.settle(30)
+    assert life.names(JOBFLOWS) == []
+    assert noted(life) == 0
+
+
+def test_an_ended_flow_leaves_no_notes() -> None:
+    life = Life(TWO.script())
+    life.submit("done", TWO.steps)
+    life.run()
+    life.patch("done", {"metadata": {"annotations": {"note": "looked at again"}}})
+    life.settle(30)
+    assert noted(life) == 0
+
+
+def request_flow(request: Request) -> str:
+    found: str = json.loads(request.body)["metadata"]["labels"]["jobflow"]
+    return found
+
+
+def noted(life: Life) -> int:
+    """Of how many flows the controller has notes."""
+    return len(life.replica.app.loop._reconciler._observer._memory)

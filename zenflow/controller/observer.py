@@ -66,6 +66,12 @@ class Observer:
         self._clock = clock
         self._inquiry = Inquiry(client, clock)
 
+    def release(self, key: Key, uid: str) -> None:
+        """After a look: of a flow that has ended or gone meanwhile nothing stays noted. Nobody would ever forget it."""
+        record = self._caches.flows.get(key)
+        if record is None or record.metadata.uid != uid or record.has_ended:
+            self._memory.forget(uid)
+
     def snapshot(self, key: Key) -> Snapshot | None:
         """The flow and its world now; None for a flow that is not there."""
         self._provenance.begin()

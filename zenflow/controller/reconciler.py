@@ -30,9 +30,12 @@ class JobFlowReconciler:
             snapshot = self._observer.snapshot(key)
             if snapshot is None:
                 return Result()
-            decision = decide(snapshot)
-            if self._may_go_on(key, snapshot, decision):
-                return self._perform(key, snapshot, decision)
+            try:
+                decision = decide(snapshot)
+                if self._may_go_on(key, snapshot, decision):
+                    return self._perform(key, snapshot, decision)
+            finally:
+                self._observer.release(key, snapshot.flow.metadata.uid)
             # Another flow has come first, or this one has changed: seen with that, it waits or is no more.
         return Result()  # whatever else has changed since is news, which wakes the flow
 

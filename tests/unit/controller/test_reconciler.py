@@ -31,6 +31,9 @@ class Sight(Observer):
     def snapshot(self, key: Key) -> Snapshot:
         return self._scene.snapshot()
 
+    def release(self, key: Key, uid: str) -> None:
+        """Nothing was noted."""
+
 
 class Hands(Applier):
     """Succeeds at everything."""
